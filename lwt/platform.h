@@ -1,0 +1,51 @@
+/* lwt/platform.h - contract: what the platform offers by name.
+ * SPDX-License-Identifier: ISC
+ *
+ * Declared here, implemented once by the backend that a program links
+ * (lwt-unix or lwt-xen), so that the program's source is the same on both.
+ */
+#ifndef LWT_PLATFORM_H
+#define LWT_PLATFORM_H
+
+#include <lwt/content.h>
+#include <lwt/engine.h>
+#include <lwt/netif.h>
+#include <lwt/stack.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* This thread's engine, made at its first call; lwt_run() uses it.  NULL when
+ * memory is out. */
+LWT_API struct lwt_engine *lwt_platform_engine(void);
+
+/* Free this thread's engine and what it holds.  Call it last. */
+LWT_API void lwt_platform_cleanup(void);
+
+/* An Ethernet device: "tap:NAME" on Unix.  Returns 0, LWT_ENODEV for a name
+ * that the platform does not know, or why it cannot be opened. */
+LWT_API int lwt_platform_netif(const char *name, struct lwt_netif **netif);
+
+/* The platform's own stack (the kernel's sockets); LWT_ENOSYS if none. */
+LWT_API int lwt_platform_sockets(struct lwt_stack **stack);
+
+/* A tree of files: a directory's path on Unix. */
+LWT_API int lwt_platform_content(const char *name,
+                                 struct lwt_content **content);
+
+/* Fulfilled when somebody asks the program to end (SIGINT or SIGTERM on Unix);
+ * cancel it to get the default behaviour back. */
+LWT_API lwt_t *lwt_platform_shutdown(void) LWT_MUST_USE;
+
+/* Unpredictable bytes for keys.  Returns 0 or LWT_EIO; never weak ones. */
+LWT_API int lwt_platform_random(void *bytes, size_t len);
+
+/* Unix time in nanoseconds; it may jump. */
+LWT_API int64_t lwt_platform_wallclock(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
