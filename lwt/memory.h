@@ -1,0 +1,30 @@
+/* lwt/memory.h - where the memory of the library comes from; not installed.
+ * SPDX-License-Identifier: ISC
+ *
+ * What lwt/, net/ and the backends share; include it before any other header.
+ */
+#ifndef LWT_MEMORY_H
+#define LWT_MEMORY_H
+
+#ifndef LWT_BUILDING
+#define LWT_BUILDING
+#endif
+#include <lwt.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* From the allocator given to lwt_set_allocator(); NULL may be freed. */
+LWT_API void *lwt__alloc(size_t size);
+LWT_API void lwt__free(void *ptr);
+
+/* Give back the free lists of buffer.c; for lwt_cleanup().  Returns the number
+ * of slices still alive, and gives nothing back if that is not 0. */
+size_t lwt__buf_cleanup(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
