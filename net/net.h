@@ -1,0 +1,182 @@
+/* net/net.h - what the files of net/ share.
+ * SPDX-License-Identifier: ISC
+ *
+ * Read lwt-net.h first.  A packet's way in and out:
+ *
+ *   netif -> stack.c -> ether.c -> ipv4.c -> udp.c | icmp.c | tcp*.c
+ *                              \-> arp.c
+ *   tcp*.c | udp.c | icmp.c -> ipv4.c -> arp.c (next hop) -> netif
+ *
+ * One call per batch from the device comes in (net_input), then
+ * net_tcp_input_done() once.  Packets to ourselves go through a queue that is
+ * drained on the next loop turn, so nothing recurses.  Functions that take a
+ * packet free it, whatever they return.
+ *
+ * `now` is an argument of nothing: stack->now is refreshed with net_clock() at
+ * every entry (a batch, a timer, a call from the program).
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "../lwt/memory.h"
+
+#include "lwt-net.h"
+#include "timer.h"
+
+enum { NET_PROTO_ICMP = 1, NET_PROTO_TCP = 6, NET_PROTO_UDP = 17 };
+
+struct net_arp;
+struct net_frag;
+struct net_udp_table;
+struct net_tcp;
+
+struct net_stack {
+  struct lwt_stack stack; /* first: what the program holds */
+  struct lwt_netif *netif;
+  struct lwt_net_config config; /* defaults filled in */
+  struct lwt_net_stats stats;
+  uint64_t now;
+  struct net_timers timers;
+  uint32_t addr, netmask, broadcast, gateway; /* IPv4, host order; 0: none */
+  uint16_t mtu;
+  uint16_t ip_id;
+  uint8_t closing;
+  struct net_arp *arp;
+  struct net_frag *frag;
+  struct net_udp_table *udp;
+  struct net_tcp *tcp;
+  struct lwt_net_pcap *pcap;
+  lwt_t *listening;
+  struct lwt_buf *loop, **loop_end; /* packets to ourselves */
+  uint32_t loop_len;
+  lwt_t *loop_turn;
+  uint64_t random_count;
+  uint64_t icmp_tokens, icmp_filled; /* token bucket */
+};
+
+static inline uint64_t net_clock(struct net_stack *s)
+{
+  return s->now = lwt_now();
+}
+
+/* ---- IP, for the transports (ipv4.c) ----------------------------------- */
+
+/* A received packet.  Addresses have port 0. */
+struct net_ip_info {
+  struct lwt_addr src, dst;
+  uint8_t proto, tos, ttl;
+  uint8_t broadcast; /* to a broadcast or multicast address, of either layer */
+};
+
+/* The source address to use towards dst, and the path's MTU (what was learnt
+ * from ICMP, else the device's).  Returns 0, LWT_ENETUNREACH, or LWT_ENOTSUP
+ * (family). */
+int net_ip_route(struct net_stack *s, const struct lwt_addr *dst,
+                 struct lwt_addr *src, uint16_t *mtu);
+
+/* Send a segment whose transport header has been pushed and went through
+ * net_csum_finish().  Takes segment.  The neighbour is resolved on the way, if
+ * need be: the packet then waits, and if nobody answers, the transport hears
+ * of it through its _icmp_error function.  df: never fragment.  ttl 0: the
+ * default.  Returns 0 (sent, waiting, or looped back), LWT_ENETUNREACH,
+ * LWT_EHOSTUNREACH (the neighbour did not answer just now), LWT_EMSGSIZE (df
+ * and too long), LWT_ENOBUFS, LWT_ENOMEM, LWT_ENETDOWN; the packet is lost. */
+int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
+                const struct lwt_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
+                int df, struct lwt_buf *segment);
+
+/* Whether addr is one of ours (127/8 included). */
+int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr);
+/* Whether addr names one host: not 0, a broadcast or a multicast address. */
+int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr);
+
+/* Fill in the checksum field at `offset` (zero so far) of the segment that
+ * begins with the transport header: for good, or for the device to finish if
+ * it can.  A UDP sum of 0 becomes 0xffff. */
+void net_csum_finish(struct net_stack *s, const struct lwt_addr *src,
+                     const struct lwt_addr *dst, uint8_t proto, uint16_t offset,
+                     struct lwt_buf *segment);
+
+/* Whether the transport checksum of a received segment is right, or vouched
+ * for by the device. */
+int net_csum_ok(const struct net_ip_info *ip, const struct lwt_buf *segment);
+
+/* A received ICMP error about a packet that we sent. */
+struct net_icmp_error {
+  struct lwt_addr src, dst; /* of that packet; port 0 */
+  uint8_t proto;
+  uint8_t type, code; /* ICMPv4 */
+  uint8_t local;      /* not received: no neighbour answered */
+  int error;          /* LWT_ECONNREFUSED, LWT_EHOSTUNREACH, LWT_ENETUNREACH,
+                         LWT_EMSGSIZE ... */
+  uint16_t mtu;       /* LWT_EMSGSIZE: of the path, at least 68 */
+  const uint8_t *bytes; /* that packet from its transport header on */
+  uint32_t len;         /* at least 8 */
+};
+
+/* ---- UDP and ICMP (udp.c, icmp.c) -------------------------------------- */
+
+void net_icmp_input(struct net_stack *s, const struct net_ip_info *ip,
+                    struct lwt_buf *packet);
+void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
+                   struct lwt_buf *segment);
+void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error);
+
+/* ---- TCP (tcp*.c) ------------------------------------------------------ */
+
+int net_tcp_init(struct net_stack *s);
+/* Stop listening, abort the connections that the program still holds, let those
+ * it has closed finish (in bounded time; TIME-WAIT counts as finished). */
+lwt_t *net_tcp_close(struct net_stack *s) LWT_MUST_USE;
+/* Free everything at once, in any state. */
+void net_tcp_fini(struct net_stack *s);
+
+/* Per packet, in order.  Takes segment: whole, from its TCP header on, first
+ * slice at least 20 bytes, checksum not yet looked at (net_csum_ok). */
+void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
+                   struct lwt_buf *segment);
+/* Once after each batch: send the ACKs that are due. */
+void net_tcp_input_done(struct net_stack *s);
+void net_tcp_icmp_error(struct net_stack *s, const struct net_icmp_error *error);
+/* The device has room again after net_ip_send() said LWT_ENOBUFS. */
+void net_tcp_writable(struct net_stack *s);
+void net_tcp_dump(struct net_stack *s, FILE *out);
+
+/* Stack operations. */
+int net_tcp_listen(struct lwt_stack *stack, const struct lwt_addr *addr,
+                   unsigned backlog, struct lwt_listener **listener);
+lwt_flow_p *net_tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to);
+
+/* ---- Chance and hashes (random.c) -------------------------------------- */
+
+/* SipHash-2-4. */
+uint64_t net_siphash(const uint8_t key[16], const void *bytes, size_t len);
+/* A number that nobody outside can predict. */
+uint64_t net_random(struct net_stack *s);
+/* Sixteen bytes of key for one purpose, derived from the stack's secret. */
+void net_key(const struct net_stack *s, const char *purpose, uint8_t key[16]);
+
+/* ---- Bytes ------------------------------------------------------------- */
+
+static inline uint16_t net_get16(const uint8_t *p)
+{
+  return (uint16_t)(p[0] << 8 | p[1]);
+}
+static inline uint32_t net_get32(const uint8_t *p)
+{
+  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+static inline void net_put16(uint8_t *p, uint32_t v)
+{
+  p[0] = (uint8_t)(v >> 8);
+  p[1] = (uint8_t)v;
+}
+static inline void net_put32(uint8_t *p, uint32_t v)
+{
+  p[0] = (uint8_t)(v >> 24);
+  p[1] = (uint8_t)(v >> 16);
+  p[2] = (uint8_t)(v >> 8);
+  p[3] = (uint8_t)v;
+}
+
+#endif
