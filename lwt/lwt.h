@@ -45,6 +45,8 @@
 
 #ifdef __cplusplus
 extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* flexible array members */
 #endif
 
 #if defined(LWT_BUILDING)
@@ -472,6 +474,7 @@ LWT_API void lwt_set_allocator(void *(*alloc)(size_t), void (*release)(void *));
 LWT_API size_t lwt_cleanup(void);
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 
