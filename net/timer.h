@@ -17,8 +17,9 @@ typedef void net_timer_fn(struct net_timer *timer);
 struct net_timer {
   struct net_timer *child, *next, *prev; /* prev: the left sibling or parent */
   uint64_t key;      /* place in the heap, <= deadline */
-  uint64_t order;    /* among equal deadlines */
+  uint64_t order;    /* among equal keys */
   uint64_t deadline; /* LWT_NEVER: not set */
+  uint64_t stamp;    /* the order that goes with the deadline */
   net_timer_fn *fn;
 };
 

@@ -1,0 +1,179 @@
+/* net/checksum.c - the Internet checksum.
+ * SPDX-License-Identifier: ISC
+ *
+ * Ones' complement addition does not care about the byte order: words are
+ * added as the machine loads them, 32 bits at a time into 64-bit lanes that
+ * cannot overflow, and the folded result is swapped once at the end.  A slice
+ * that begins at an odd offset contributes its sum with the bytes swapped.
+ */
+#include "checksum.h"
+
+#include "net.h"
+
+#include <string.h>
+
+typedef uint64_t lanes __attribute__((vector_size(32)));
+
+/* Two 32-bit halves of each lane; a lane overflows after 2^32 additions. */
+#define LANES_ADD(acc0, acc1, p, offset)          \
+  do {                                            \
+    lanes v_;                                     \
+    memcpy(&v_, (p) + (offset), sizeof v_);       \
+    (acc0) += v_ & 0xffffffffu;                   \
+    (acc1) += v_ >> 32;                           \
+  } while (0)
+
+static inline uint64_t fold64(uint64_t sum)
+{
+  sum = (sum & 0xffffffffu) + (sum >> 32);
+  return (sum & 0xffffffffu) + (sum >> 32);
+}
+
+static inline uint16_t fold_and_swap(uint64_t sum)
+{
+  uint32_t s = (uint32_t)fold64(sum);
+
+  s = (s & 0xffff) + (s >> 16);
+  s = (s & 0xffff) + (s >> 16);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return __builtin_bswap16((uint16_t)s);
+#else
+  return (uint16_t)s;
+#endif
+}
+
+/* Up to 63 bytes. */
+static inline uint64_t sum_tail(const uint8_t *p, size_t len)
+{
+  uint64_t sum = 0;
+  uint32_t w;
+  uint16_t h;
+
+  for (; len >= 4; len -= 4, p += 4) {
+    memcpy(&w, p, 4);
+    sum += w;
+  }
+  if (len & 2) {
+    memcpy(&h, p, 2);
+    sum += h;
+    p += 2;
+  }
+  if (len & 1) {
+    uint8_t last[2] = { *p, 0 };
+
+    memcpy(&h, last, 2);
+    sum += h;
+  }
+  return sum;
+}
+
+uint16_t net_sum(const void *bytes, size_t len)
+{
+  const uint8_t *p = bytes;
+  uint64_t sum = 0;
+
+  if (len >= 64) {
+    lanes a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };
+
+    for (; len >= 64; len -= 64, p += 64) {
+      LANES_ADD(a, b, p, 0);
+      LANES_ADD(c, d, p, 32);
+    }
+    a += b;
+    c += d;
+    sum = fold64(a[0]) + fold64(a[1]) + fold64(a[2]) + fold64(a[3]);
+    sum += fold64(c[0]) + fold64(c[1]) + fold64(c[2]) + fold64(c[3]);
+  }
+  return fold_and_swap(sum + sum_tail(p, len));
+}
+
+uint16_t net_sum_copy(void *to, const void *bytes, size_t len)
+{
+  const uint8_t *p = bytes;
+  uint8_t *out = to;
+  uint64_t sum = 0;
+
+  if (len >= 64) {
+    lanes a = { 0 }, b = { 0 }, v;
+
+    for (; len >= 32; len -= 32, p += 32, out += 32) {
+      memcpy(&v, p, sizeof v);
+      memcpy(out, &v, sizeof v);
+      a += v & 0xffffffffu;
+      b += v >> 32;
+    }
+    a += b;
+    sum = fold64(a[0]) + fold64(a[1]) + fold64(a[2]) + fold64(a[3]);
+  }
+  if (len)
+    memcpy(out, p, len);
+  return fold_and_swap(sum + sum_tail(p, len));
+}
+
+uint16_t net_sum_chain(const struct lwt_buf *packet, uint32_t offset, uint32_t len)
+{
+  uint32_t sum = 0, part, done = 0;
+  uint16_t s;
+
+  for (; offset >= packet->len && packet->next; packet = packet->next)
+    offset -= packet->len;
+  for (; len; packet = packet->next) {
+    part = packet->len - offset;
+    if (part > len)
+      part = len;
+    s = net_sum(packet->data + offset, part);
+    sum += done & 1 ? __builtin_bswap16(s) : s;
+    sum = net_sum_fold(sum);
+    done += part;
+    len -= part;
+    offset = 0;
+  }
+  return (uint16_t)sum;
+}
+
+uint32_t net_sum_pseudo(const struct lwt_addr *src, const struct lwt_addr *dst,
+                        uint8_t proto, uint32_t len)
+{
+  uint32_t sum = proto + (len >> 16) + (len & 0xffff);
+  int i, n = src->family == 6 ? 16 : 4;
+
+  for (i = 0; i < n; i += 2)
+    sum += (uint32_t)net_get16(src->ip + i) + net_get16(dst->ip + i);
+  return sum;
+}
+
+struct lwt_buf *net_csum_complete(struct lwt_buf *packet)
+{
+  uint32_t start = packet->csum_start, at = start + packet->csum_offset;
+  struct lwt_buf *front;
+  uint16_t sum;
+
+  if (start >= packet->total || at + 2 > packet->total || at + 2 > 2048)
+    goto fail;
+  /* The field is part of the sum: it holds that of the pseudo header. */
+  sum = (uint16_t)~net_sum_chain(packet, start, packet->total - start);
+  if (packet->len < at + 2 || !lwt_buf_writable(packet)) {
+    /* A header that somebody else sees as well, or no header at all. */
+    uint32_t n = at + 2;
+
+    front = lwt_buf_new(LWT_BUF_HEADROOM, n);
+    if (!front)
+      goto fail;
+    lwt_buf_copy_out(packet, 0, front->data, n);
+    front->next_packet = packet->next_packet;
+    front->csum_start = packet->csum_start;
+    front->csum_offset = packet->csum_offset;
+    front->gso_size = packet->gso_size;
+    front->gso_type = packet->gso_type;
+    front->flags = packet->flags;
+    packet->next_packet = NULL;
+    lwt_buf_append(front, lwt_buf_pull(packet, n));
+    packet = front;
+  }
+  net_put16(packet->data + at, sum ? sum : 0xffff);
+  packet->flags &= (uint8_t)~LWT_BUF_CSUM_PARTIAL;
+  return packet;
+fail:
+  lwt_buf_free(packet);
+  return NULL;
+}
