@@ -1,0 +1,167 @@
+/* loop.c - pause, and the run loop.
+ * SPDX-License-Identifier: ISC
+ *
+ * A turn: drain the ready queue, fulfil what was paused before the turn, fire
+ * the timers that are due, ask the engine for events.  While promises are
+ * paused the engine is only polled, and not before POLL_AFTER of them have
+ * run, because a poll costs more than a hundred of them.
+ */
+#include "internal.h"
+
+#define POLL_AFTER 64
+
+struct lwt_engine *lwt_platform_engine(void) __attribute__((weak));
+
+struct lwt_engine *lwt_set_engine(struct lwt_engine *engine)
+{
+  struct lwt_engine *before = lwt__t.engine;
+
+  lwt__t.engine = engine;
+  return before;
+}
+
+struct lwt_engine *lwt_get_engine(void)
+{
+  if (unlikely(!lwt__t.engine) && lwt_platform_engine)
+    lwt__t.engine = lwt_platform_engine();
+  return lwt__t.engine;
+}
+
+uint64_t lwt_now(void)
+{
+  struct lwt_engine *engine = lwt_get_engine();
+
+  return engine ? engine->now(engine) : 0;
+}
+
+/* ---- pause ------------------------------------------------------------------ */
+
+lwt_t *lwt_pause_at(const char *where)
+{
+  struct promise *p = lwt__node(sizeof *p, K_PAUSE, where);
+
+  if (unlikely(!p))
+    return lwt__oom();
+  lwt__hook(&lwt__t.paused, &p->w);
+  return H(p);
+}
+
+void lwt__pause_remove(struct promise *p)
+{
+  lwt__unhook(&p->w);
+}
+
+size_t lwt__run_paused(void)
+{
+  struct waiter *w = lwt__t.paused.waiters, *next;
+  size_t n = 0;
+
+  lwt__t.paused.waiters = NULL;
+  for (; w; w = next, n++) {
+    next = w->next;
+    lwt__fulfill((struct promise *)(void *)((char *)w - offsetof(struct promise, w)), NULL,
+                 NULL);
+  }
+  return n;
+}
+
+/* ---- The loop ---------------------------------------------------------------- */
+
+uint64_t lwt_run_ready(void)
+{
+  struct lwt_engine *engine;
+  uint64_t next = LWT_NEVER;
+
+  lwt__leave();
+  lwt__run_paused();
+  lwt__leave();
+  if (lwt__t.timers && (engine = lwt_get_engine())) {
+    lwt__timers_run(engine->now(engine));
+    lwt__leave();
+    next = lwt__timers_next();
+  }
+  return lwt__t.paused.waiters ? lwt_now() : next;
+}
+
+/* One turn; returns 0 or the engine's error.  *quick counts what was resumed
+ * since the engine was last asked. */
+static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quick)
+{
+  uint64_t next = LWT_NEVER;
+
+  *quick += lwt__run_paused();
+  lwt__leave();
+  if (p->state != LWT_PENDING || (lwt__t.paused.waiters && *quick < POLL_AFTER))
+    return 0;
+  *quick = 0;
+  if (lwt__t.timers) {
+    lwt__timers_run(engine->now(engine));
+    lwt__leave();
+    if (p->state != LWT_PENDING)
+      return 0;
+    next = lwt__timers_next();
+  }
+  return engine->wait(engine, lwt__t.paused.waiters ? 0 : next);
+}
+
+static int run(struct lwt_engine *engine, const struct promise *p)
+{
+  size_t quick = 0;
+  int error = 0;
+
+  lwt__leave();
+  while (p->state == LWT_PENDING && !error) {
+    error = turn(engine, p, &quick);
+    lwt__leave();
+  }
+  return p->state == LWT_PENDING ? error : 0;
+}
+
+static struct lwt_error result(lwt_t *p, void **value)
+{
+  struct outcome o;
+
+  if (lwt__is_inline(p)) {
+    if (value)
+      *value = lwt__inline_value(p);
+    return (struct lwt_error){ 0, NULL };
+  }
+  lwt__take_over(P(p), &o);
+  if (o.state == LWT_REJECTED)
+    return (struct lwt_error){ (int)o.code, o.what };
+  if (value)
+    *value = o.value;
+  else
+    lwt__drop_value(o.value, o.drop);
+  return (struct lwt_error){ 0, NULL };
+}
+
+struct lwt_error lwt_run_value(lwt_t *p, void **value)
+{
+  struct lwt_engine *engine = lwt_get_engine();
+  struct lwt_error error = { 0, "lwt_run" };
+
+  if (lwt__t.looping || lwt__t.draining)
+    error.code = LWT_EBUSY;
+  else if (!engine && lwt_state(p) == LWT_PENDING)
+    error.code = LWT_ENOSYS;
+  else if (lwt_state(p) == LWT_PENDING) {
+    lwt__t.looping = 1;
+    error.code = run(engine, P(p));
+    lwt__t.looping = 0;
+  }
+  if (error.code == 0)
+    return result(p, value);
+  lwt_drop(p);
+  return error;
+}
+
+int lwt_run(lwt_t *p)
+{
+  struct lwt_error error = lwt_run_value(p, NULL);
+
+  if (error.code)
+    fprintf(stderr, "%s: %s\n", error.what ? error.what : "error",
+            lwt_strerror(error.code));
+  return error.code;
+}
