@@ -31,6 +31,7 @@
 #include <assert.h>
 #include <lwt.h>
 #include <lwt/engine.h>
+#include <lwt/memory.h>
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -329,10 +330,6 @@ void *lwt__node_refill(size_t size);
 void lwt__node_free_slow(struct promise *p);
 void *lwt__raw_alloc(size_t size);
 void lwt__raw_free(void *ptr, size_t size);
-
-/* From the allocator given to lwt_set_allocator(). */
-LWT_API void *lwt__alloc(size_t size);
-LWT_API void lwt__free(void *ptr);
 
 /* Call f on every promise of this thread. */
 void lwt__each(void (*f)(void *env, struct promise *p), void *env);

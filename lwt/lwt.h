@@ -469,8 +469,8 @@ LWT_API void lwt_on_lost(lwt_lost_fn *report);
 LWT_API void lwt_set_allocator(void *(*alloc)(size_t), void (*release)(void *));
 
 /* Give the memory that this thread keeps for reuse back; returns the number
- * of promises still alive, and gives nothing back if that is not 0.  Call it
- * before a thread that ran promises ends. */
+ * of promises and packet slices still alive, and gives nothing back if that is
+ * not 0.  Call it before a thread that ran promises ends. */
 LWT_API size_t lwt_cleanup(void);
 
 #ifdef __cplusplus

@@ -9,6 +9,8 @@
  */
 #include "internal.h"
 
+#include <lwt/buffer.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,8 +202,9 @@ size_t lwt_cleanup(void)
 {
   struct thread *t = &lwt__t;
 
-  if (t->live)
-    return t->live;
+  if (t->live || lwt_buf_live())
+    return t->live + lwt_buf_live();
+  lwt__buf_cleanup();
   lwt__timers_fini();
   while (t->slabs)
     slab_free(t->slabs);
