@@ -1,0 +1,36 @@
+#!/bin/sh
+# site.sh - the rendered site: links, anchors, well-formed, reproducible.
+# SPDX-License-Identifier: ISC
+. "$(dirname "$0")/tap.sh"
+
+[ "$PYTHON" != : ] || skip_all "no Python 3"
+site=$top_builddir/doc/site
+[ -f "$site/index.html" ] || site=$top_srcdir/doc/site
+[ -f "$site/index.html" ] || skip_all "the site was not rendered: no lowdown"
+
+render() { # DIRECTORY
+  # shellcheck disable=SC2086  # words
+  sh "$top_srcdir/doc/render.sh" "$top_srcdir" "$1" $public_headers
+}
+
+# Nothing of the place, the time or the locale shows.
+same_again() {
+  (TZ=Pacific/Kiritimati LANG=tr_TR.UTF-8 && export TZ LANG && umask 077 &&
+    render "$tap_dir/again") && diff -r "$site" "$tap_dir/again"
+}
+
+# In an older lowdown some bytes may differ: compare two runs of this one.
+if command -v "${LOWDOWN:-lowdown}" >/dev/null 2>&1; then
+  render "$tap_dir/first" && site=$tap_dir/first
+  try "rendering again gives the same bytes" same_again
+else
+  skip "rendering again gives the same bytes" "no lowdown"
+fi
+
+"$PYTHON" "$top_srcdir/tests/site.py" "$site" $tap_count >"$tap_dir/tap"
+status=$?
+cat "$tap_dir/tap"
+[ $status -le 1 ] || exit 99
+[ $status = 0 ] || tap_failures=$((tap_failures + 1))
+tap_count=$((tap_count + $(grep -c '^\(not \)\{0,1\}ok ' "$tap_dir/tap")))
+tap_done
