@@ -5,9 +5,9 @@
  *
  *   lwt__cancel   what lwt_cancel() does: to every leaf, shared or not.
  *   lwt__sever    what giving up the last handle does: only through promises
- *                 that nobody else holds.  Plain links (bind, map) vanish on
- *                 the way; those that see failures stay and are run, from the
- *                 leaf upwards, with LWT_ECANCELED.
+ *                 that nobody else holds.  Plain links (bind, map) do not run
+ *                 any more; those that see failures are run, from the leaf
+ *                 upwards, with LWT_ECANCELED.
  *
  * A line of promises is walked by a loop.  Groups (join, pick ...) branch: they
  * wait on a list through group.work.
@@ -145,7 +145,7 @@ static void deliver(struct waiter *w, struct promise *source)
 /* Along one line from w to where it is decided. */
 static void sever_line(struct waiter *w, struct group **work)
 {
-  struct promise *s, *behind;
+  struct promise *s;
 
   for (;;) {
     s = lwt__source(w);
@@ -168,16 +168,11 @@ static void sever_line(struct waiter *w, struct group **work)
       s->flags |= F_KILL;
       return;
     }
-    if (lwt__sees_failure(s)) {
-      w = &s->w;
-      continue;
-    }
-    /* A plain link: w takes its place. */
-    behind = lwt__source(&s->w);
-    lwt__unhook(w);
-    lwt__unhook(&s->w);
-    lwt__node_free(s);
-    lwt__hook(behind, w);
+    /* A plain link passes on nothing but LWT_ECANCELED, even if what is behind
+     * it recovers. */
+    if (!lwt__sees_failure(s))
+      s->flags |= F_KILL;
+    w = &s->w;
   }
 }
 

@@ -486,14 +486,14 @@ static void replace(struct waiter *from, struct waiter *to)
   struct waiter *head = source->waiters;
 
   *to = *from;
+  if (from == head)
+    source->waiters = head = to;
+  else
+    from->prev->next = to;
   if (from->next)
     from->next->prev = to;
   else
     head->prev = to;
-  if (from == head)
-    source->waiters = to;
-  else
-    from->prev->next = to;
 }
 
 /* s, which only p will wait for, is a bind or the like that can move into p. */
