@@ -469,7 +469,8 @@ static lwt_t *many_at_once(size_t n, lwt_t *const ps[], enum kind kind)
     else
       let_go(ps[i]);
   lwt__leave();
-  return split ? lwt_return_owned(split, lwt_split_free) : lwt_return_owned(vec, lwt_vec_free);
+  return split ? lwt_return_owned(split, lwt_split_free)
+               : lwt_return_owned(vec, lwt_vec_free);
 }
 
 static lwt_t *choose(size_t n, lwt_t *const ps[], enum kind kind, const char *where)

@@ -252,7 +252,8 @@ void lwt__frame_end(struct lwt_frame *frame)
   f->p.env = &ended;
 }
 
-int lwt__defer(struct lwt_frame *frame, lwt_t *(*fn)(void *), void *arg, const char *where)
+int lwt__defer(struct lwt_frame *frame, lwt_t *(*fn)(void *), void *arg,
+               const char *where)
 {
   lwt_t *q;
 

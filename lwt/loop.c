@@ -59,8 +59,8 @@ size_t lwt__run_paused(void)
   lwt__t.paused.waiters = NULL;
   for (; w; w = next, n++) {
     next = w->next;
-    lwt__fulfill((struct promise *)(void *)((char *)w - offsetof(struct promise, w)), NULL,
-                 NULL);
+    lwt__fulfill((struct promise *)(void *)((char *)w - offsetof(struct promise, w)),
+                 NULL, NULL);
   }
   return n;
 }
