@@ -154,7 +154,8 @@ void lwt__take(struct promise *source, struct outcome *o, struct promise **lende
 {
   look(source, o);
   *lender = NULL;
-  if (likely(source->refs == 1 && !(source->flags & (F_SHARED | F_LENT | F_IMMORTAL | F_STOP)))) {
+  if (likely(source->refs == 1 &&
+             !(source->flags & (F_SHARED | F_LENT | F_IMMORTAL | F_STOP)))) {
     free_moved(source);
   } else if (o->state == LWT_FULFILLED && (o->drop || (source->flags & F_LENT))) {
     o->drop = NULL;
