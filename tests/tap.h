@@ -12,7 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static int tap_count, tap_failures;
+/* Nothing is counted nor printed while tap_muted is set. */
+#ifndef TAP_MUTED
+#define TAP_MUTED 0
+#endif
+static int tap_count, tap_failures, tap_muted = TAP_MUTED;
 
 #define ok(cond, ...) tap_ok((cond) ? 1 : 0, #cond, __FILE__, __LINE__, __VA_ARGS__)
 #define is_int(got, want, ...) \
@@ -32,6 +36,8 @@ tap_ok(int pass, const char *expr, const char *file, int line, const char *name,
   char text[300];
   __builtin_va_list ap;
 
+  if (tap_muted)
+    return pass;
   __builtin_va_start(ap, name);
   vsnprintf(text, sizeof text, name, ap);
   __builtin_va_end(ap);
@@ -54,7 +60,7 @@ tap_is_int(intmax_t got, intmax_t want, const char *expr, const char *file, int 
   __builtin_va_start(ap, name);
   vsnprintf(text, sizeof text, name, ap);
   __builtin_va_end(ap);
-  if (!tap_ok(got == want, expr, file, line, "%s", text))
+  if (!tap_ok(got == want, expr, file, line, "%s", text) && !tap_muted)
     printf("# got %" PRIdMAX ", want %" PRIdMAX "\n", got, want);
   return got == want;
 }
@@ -70,7 +76,7 @@ tap_is_str(const char *got, const char *want, const char *expr, const char *file
   __builtin_va_start(ap, name);
   vsnprintf(text, sizeof text, name, ap);
   __builtin_va_end(ap);
-  if (!tap_ok(same, expr, file, line, "%s", text))
+  if (!tap_ok(same, expr, file, line, "%s", text) && !tap_muted)
     printf("# got \"%s\", want \"%s\"\n", got ? got : "(null)", want ? want : "(null)");
   return same;
 }
