@@ -176,11 +176,9 @@ static void bind_proxies(void)
 
 static void bind_cycle(void)
 {
-  struct lwt_resolver r, s;
-  struct cb f = { 0 }, g = { 0 };
-  lwt_t *p, *q;
-
-  p = lwt_bind(lwt_wait(&r), cb_bind, &f);
+  struct lwt_resolver r;
+  struct cb f = { 0 };
+  lwt_t *p = lwt_bind(lwt_wait(&r), cb_bind, &f);
   f.then = lwt_ref(p);
   lwt_fulfill(&r, V(1));
   ok(pending(p) || failed(p, LWT_ENOMEM), "BIND-15 a promise that waits for itself is "
@@ -190,20 +188,29 @@ static void bind_cycle(void)
   lwt_drop(p);
   ok(lwt_live() == 0, "BIND-15 ... and can be dropped");
 
-  f = g = (struct cb){ 0 };
+}
+
+/* p waits for q, q for a choose of p and way_out. */
+static void bind_ring(void)
+{
+  struct lwt_resolver r, s, t;
+  struct cb f = { 0 }, g = { 0 };
+  lwt_t *p, *q;
+
   p = lwt_bind(lwt_wait(&r), cb_bind, &f);
   q = lwt_bind(lwt_wait(&s), cb_bind, &g);
   f.then = lwt_ref(q);
-  g.then = lwt_ref(p);
+  g.then = lwt_choose(LWT_PS(lwt_ref(p), lwt_wait(&t)));
   lwt_fulfill(&r, V(1));
   lwt_fulfill(&s, V(1));
   lwt_cancel(p);
-  ok(pending(p) && pending(q), "BIND-15 so are two that wait for each other");
+  ok(pending(p) && pending(q), "BIND-15 cancel ends where promises wait in a ring");
+  lwt_fulfill(&t, V(3));
+  ok(is(p, 3) && is(q, 3), "BIND-15 ... which settles by its way out");
   lwt_drop(p);
   lwt_drop(q);
   lwt_drop(f.then);
   lwt_drop(g.then);
-  ok(lwt_live() == 0, "BIND-15 ... which can be dropped too");
 }
 
 /* While f runs, settle what makes the outer promise the target of another. */
@@ -356,5 +363,5 @@ static void catch_pending(void)
 }
 
 SEM_TESTS(bind, T(bind_settled), T(bind_pending), T(bind_chain), T(bind_fan_out),
-          T(bind_follow), T(bind_nested), T(bind_proxies), T(bind_cycle), T(bind_during),
-          T(bind_parent), T(map), T(catch_settled), T(catch_pending))
+          T(bind_follow), T(bind_nested), T(bind_proxies), T(bind_cycle), T(bind_ring),
+          T(bind_during), T(bind_parent), T(map), T(catch_settled), T(catch_pending))
