@@ -215,6 +215,7 @@ static void abandon_group(struct group *g)
 void lwt__abandon(struct promise *p)
 {
   struct promise *source;
+  uint8_t kind;
 
   if (p->flags & F_RUNNING) {
     p->flags |= F_DROPPED | F_KILL;
@@ -238,8 +239,12 @@ void lwt__abandon(struct promise *p)
   } else {
     source = lwt__source(&p->w);
     lwt__unhook(&p->w);
+    kind = p->kind;
     lwt__node_free(p);
-    lwt__unref(source);
+    if (kind == K_PROTECTED)
+      lwt__detach(source);
+    else
+      lwt__unref(source);
   }
 }
 
