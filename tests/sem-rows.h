@@ -77,7 +77,8 @@ static char *put_split(const struct row_run *run, char *s, const struct lwt_spli
   return s;
 }
 
-static void put_result(const struct row_run *run, char *s, const struct row *row, lwt_t *p)
+static void put_result(const struct row_run *run, char *s, const struct row *row,
+                       lwt_t *p)
 {
   int code = lwt_error(p).code;
 

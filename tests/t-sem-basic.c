@@ -7,7 +7,8 @@
 
 static void ret(void)
 {
-  static const intptr_t words[] = { 0, 1, -1, INTPTR_MAX, INTPTR_MIN, INTPTR_MAX / 2 + 1 };
+  static const intptr_t words[] = { 0, 1, -1, INTPTR_MAX, INTPTR_MIN,
+                                    INTPTR_MAX / 2 + 1 };
   struct lwt_error e = { LWT_EIO, "disk" };
   lwt_t *p;
   size_t i, n;
@@ -426,7 +427,8 @@ static void wak_settled(void)
 
   lwt_on_success(lwt_wait(&r), cb_value, &b);
   lwt_drop(lwt_bind(lwt_return(V(1)), settle_inside, &r));
-  ok(noted("( b )"), "WAK-11 a callback on a settled promise is not inside a settling call");
+  ok(noted("( b )"),
+     "WAK-11 a callback on a settled promise is not inside a settling call");
 }
 
 /* Callbacks on settled promises, one inside the other. */
@@ -452,7 +454,8 @@ static void wak_depth(void)
 
   deepest = total = 0;
   p = lwt_bind(lwt_return(V(63)), deeper, NULL);
-  ok(is(p, 100) && total == 64 && deepest == 64, "WAK-13 (differs) 64 callbacks may nest");
+  ok(is(p, 100) && total == 64 && deepest == 64,
+     "WAK-13 (differs) 64 callbacks may nest");
   lwt_drop(p);
   deepest = total = 0;
   p = lwt_bind(lwt_return(V(99999)), deeper, NULL);

@@ -37,7 +37,8 @@ static void bind_pending(void)
 
   ok(!f.calls && pending(p), "BIND-04 pending: f is not called, the result is pending");
   lwt_fulfill(&r, V(1));
-  ok(f.calls == 1 && f.value == 1, "BIND-05 pending then F: f runs once, during the call");
+  ok(f.calls == 1 && f.value == 1,
+     "BIND-05 pending then F: f runs once, during the call");
   ok(is(p, 2), "BIND-05 ... and the result is as f's promise");
   lwt_drop(p);
 
@@ -166,7 +167,8 @@ static void bind_proxies(void)
   lwt_fulfill(&r1, V(1));
   lwt_fulfill(&r2, V(2));
   lwt_fulfill(&r3, V(3));
-  ok(is(p3, 3) && is(p4, 3) && is(p5, 3), "BIND-14 a chain of promises that became others");
+  ok(is(p3, 3) && is(p4, 3) && is(p5, 3),
+     "BIND-14 a chain of promises that became others");
   lwt_drop(p3);
   lwt_drop(p4);
   lwt_drop(p5);

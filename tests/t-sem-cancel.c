@@ -26,8 +26,10 @@ static void can_leaf(void)
   lwt_cancel(p);
   ok(canceled(p), "CAN-04 a task is rejected at once");
   is_str(lwt_error(p).what, "canceled", "CAN-04 ... as \"canceled\"");
-  ok(f.calls == 1 && f.code == LWT_ECANCELED, "CAN-05 on_failure sees it during the cancel");
-  ok(lwt_fulfill(&r, V(1)) == 0 && canceled(p), "CAN-13 its producer may still settle it");
+  ok(f.calls == 1 && f.code == LWT_ECANCELED,
+     "CAN-05 on_failure sees it during the cancel");
+  ok(lwt_fulfill(&r, V(1)) == 0 && canceled(p),
+     "CAN-13 its producer may still settle it");
   lwt_drop(p);
 }
 
@@ -51,7 +53,8 @@ static void can_nested(void)
   lwt_on_failure(lwt_ref(p), cb_error, &f);
   lwt_on_failure(lwt_ref(other_task), cb_error, &g);
   lwt_cancel(p);
-  ok(noted("( canceled) other"), "CAN-06 (differs) in a callback: the state changes at once, "
+  ok(noted("( canceled) other"),
+     "CAN-06 (differs) in a callback: the state changes at once, "
      "the callbacks are queued");
   lwt_abandon(&r1);
   lwt_abandon(&r2);
@@ -117,8 +120,10 @@ static lwt_t *three[3];
 
 static void act_see_all(struct cb *cb)
 {
+  int n = canceled(three[0]) + canceled(three[1]) + canceled(three[2]);
+
   (void)cb;
-  note(canceled(three[0]) && canceled(three[1]) && canceled(three[2]) ? "(all)" : "(some)");
+  note(n == 3 ? "(all)" : "(some)");
 }
 
 static void can_phases(void)
@@ -459,7 +464,8 @@ static void shield_loop(void)
     if (lwt_live() > most)
       most = lwt_live();
   }
-  ok(most <= 5 && pending(p), "PRO-08 pick [protected p; fresh] in a loop: nothing piles up");
+  ok(most <= 5 && pending(p),
+     "PRO-08 pick [protected p; fresh] in a loop: nothing piles up");
   lwt_abandon(&never);
   lwt_drop(p);
 }

@@ -120,7 +120,8 @@ static void join_once(void)
   lwt_on_cancel(p, cb_call, &f);
   q = lwt_join(LWT_PS(lwt_ref(p), lwt_ref(p)));
   lwt_cancel(q);
-  ok(f.calls == 1 && canceled(q) && canceled(p), "CJ-04 cancel, [t; t]: on_cancel runs once");
+  ok(f.calls == 1 && canceled(q) && canceled(p),
+     "CJ-04 cancel, [t; t]: on_cancel runs once");
   lwt_abandon(&r);
   lwt_drop(p);
   lwt_drop(q);

@@ -102,7 +102,8 @@ static void ona(void)
   a = (struct any){ 0 };
   lwt_on_any(lwt_wait(&r), any_value, any_error, &a);
   lwt_reject(&r, LWT_EIO, "disk");
-  ok(!a.f.calls && a.g.calls == 1 && a.g.code == LWT_EIO, "ONA-08 pending then R: only g");
+  ok(!a.f.calls && a.g.calls == 1 && a.g.code == LWT_EIO,
+     "ONA-08 pending then R: only g");
 }
 
 /* Callbacks of one promise do not know of each other, whatever they do. */
@@ -117,7 +118,8 @@ static void ona_all_run(void)
   lwt_on_termination(lwt_ref(p), cb_call, &g);
   lwt_on_success(lwt_ref(p), cb_value, &h);
   lwt_fulfill(&r, V(1));
-  ok(f.calls == 1 && g.calls == 1 && h.calls == 1, "ONA-10 all callbacks of a promise run");
+  ok(f.calls == 1 && g.calls == 1 && h.calls == 1,
+     "ONA-10 all callbacks of a promise run");
   lwt_drop(p);
 }
 
@@ -154,7 +156,8 @@ static void asy(void)
   ok(lwt_live() == 0, "ASY-05 ... and gone");
   lwt_async(lwt_task(&r));
   lwt_abandon(&r);
-  ok(lost() == 1 && sem_lost.code == LWT_EPIPE, "ASY-05 given up by its producer: reported");
+  ok(lost() == 1 && sem_lost.code == LWT_EPIPE,
+     "ASY-05 given up by its producer: reported");
   lwt_async(lwt_wait(&r));
   lwt_reject(&r, LWT_ECANCELED, "by hand");
   ok(lost() == 0, "ASY-05 LWT_ECANCELED is not reported");

@@ -45,7 +45,8 @@ static void pau_again(void)
 
   ok(lwt_run_ready() == lwt_now(), "PAU-06 a pause inside a callback: for the next turn");
   ok(noted("first"), "PAU-06 ... the callback has run once");
-  ok(lwt_run_ready() == LWT_NEVER && noted("second"), "PAU-06 ... and the rest runs then");
+  ok(lwt_run_ready() == LWT_NEVER && noted("second"),
+     "PAU-06 ... and the rest runs then");
   lwt_drop(p);
 }
 
@@ -71,7 +72,8 @@ static void pau_cancel(void)
   ok(lwt_run_ready() == LWT_NEVER, "PAU-10 ... and nothing is left of it");
   lwt_drop(p);
   lwt_drop(lwt_pause());
-  ok(lwt_run_ready() == LWT_NEVER && lwt_live() == 0, "PAU-10 (C only) dropped: the same");
+  ok(lwt_run_ready() == LWT_NEVER && lwt_live() == 0,
+     "PAU-10 (C only) dropped: the same");
 }
 
 /* One queue: what a paused promise wakes comes after the paused ones. */
@@ -85,7 +87,8 @@ static void pau_queue(void)
   for (i = 0; i < 2; i++)
     q[i] = lwt_map(lwt_map(lwt_pause(), cb_map, &f[i]), cb_map, &g[i]);
   lwt_run_ready();
-  ok(noted("a b a' b'"), "PAU-12 (differs) all paused promises settle, then callbacks run");
+  ok(noted("a b a' b'"),
+     "PAU-12 (differs) all paused promises settle, then callbacks run");
   for (i = 0; i < 2; i++)
     lwt_drop(q[i]);
 }
@@ -153,7 +156,8 @@ static void leak_constant(void)
     lwt_drop(q);
   }
   ok(lwt_live() == before, "LEAK-03 LEAK-04 (better) a loser's callback is gone at once");
-  ok(most <= before + 2, "LEAK-03 ... choose [never; fresh] in a loop is constant (%zu)", most);
+  ok(most <= before + 2, "LEAK-03 ... choose [never; fresh] in a loop is constant (%zu)",
+     most);
   lwt_fulfill(&never, V(1));
   lwt_drop(p);
 }
@@ -257,7 +261,8 @@ static void ord(void)
   lwt_on_failure(lwt_ref(p), cb_error, &see);
   lwt_on_cancel(p, cb_call, &c[5]);
   lwt_cancel(p);
-  ok(noted("c settled"), "ORD-03 cancel callbacks first; ORD-04 the state is final by then");
+  ok(noted("c settled"),
+     "ORD-03 cancel callbacks first; ORD-04 the state is final by then");
   lwt_abandon(&r);
   lwt_drop(p);
 }
@@ -265,7 +270,8 @@ static void ord(void)
 /* Registered i1 o1 i2 o2, o becomes i, then i3 o3. */
 static void ord_merge(void)
 {
-  static const char *const in[] = { "i1", "i2", "i3" }, *const on[] = { "o1", "o2", "o3" };
+  static const char *const in[] = { "i1", "i2", "i3" };
+  static const char *const on[] = { "o1", "o2", "o3" };
   struct lwt_resolver r, s;
   lwt_t *i = lwt_wait(&s), *o;
   struct cb f = { .then = lwt_ref(i) }, ci[3] = { { 0 } }, co[3] = { { 0 } };

@@ -21,7 +21,8 @@ static void cb_input(void)
   in = lwt_task(&r);
   p = lwt_bind(lwt_ref(in), cb_bind, &f);
   lwt_cancel(p);
-  ok(canceled(in) && canceled(p) && !f.calls, "CB-02 bind on a task: both, f does not run");
+  ok(canceled(in) && canceled(p) && !f.calls,
+     "CB-02 bind on a task: both, f does not run");
   lwt_abandon(&r);
   lwt_drop(p);
   lwt_drop(in);
@@ -79,7 +80,8 @@ static void cb_chain(void)
   p4 = lwt_bind(lwt_ref(p1), cb_bind, &g);
   lwt_fulfill(&r1, V(1));
   lwt_cancel(p4);
-  ok(canceled(p2) && canceled(p3) && canceled(p4), "CB-05 through promises that became others");
+  ok(canceled(p2) && canceled(p3) && canceled(p4),
+     "CB-05 through promises that became others");
   lwt_abandon(&r2);
   lwt_drop(p1);
   lwt_drop(p2);
@@ -100,7 +102,8 @@ static void cb_on_cancel(void)
   lwt_on_cancel(inner, cb_call, &c1);
   lwt_on_cancel(p, cb_call, &c2);
   lwt_cancel(p);
-  ok(noted("result") && pending(inner), "CB-06 f has not run: on_cancel of the result only");
+  ok(noted("result") && pending(inner),
+     "CB-06 f has not run: on_cancel of the result only");
   lwt_abandon(&r);
   lwt_abandon(&s);
   lwt_drop(inner);
@@ -135,7 +138,8 @@ static void cm(void)
   in = lwt_task(&r);
   p = lwt_map(lwt_ref(in), cb_map, &f);
   lwt_cancel(p);
-  ok(canceled(in) && canceled(p) && !f.calls, "CM-02 map on a task: both, f does not run");
+  ok(canceled(in) && canceled(p) && !f.calls,
+     "CM-02 map on a task: both, f does not run");
   lwt_abandon(&r);
   lwt_drop(p);
   lwt_drop(in);
@@ -178,7 +182,8 @@ static void cc_ct(void)
 static void cc_on_cancel(void)
 {
   struct lwt_resolver r;
-  struct cb h = { .name = "h", .ret = 7 }, c = { .name = "task" }, d = { .name = "result" };
+  struct cb h = { .name = "h", .ret = 7 }, c = { .name = "task" },
+            d = { .name = "result" };
   lwt_t *in = lwt_task(&r), *p = lwt_catch(lwt_ref(in), cb_catch, &h);
 
   lwt_on_cancel(in, cb_call, &c);

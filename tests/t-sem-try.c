@@ -57,14 +57,16 @@ static void try_pending(void)
   b = (struct both){ .g = { .fail = LWT_EBADF } };
   p = lwt_try_bind(lwt_wait(&r), both_g, both_h, &b);
   lwt_fulfill(&r, V(1));
-  ok(!b.h.calls && failed(p, LWT_EBADF), "TRYB-08 pending then F, g fails: not seen by h");
+  ok(!b.h.calls && failed(p, LWT_EBADF),
+     "TRYB-08 pending then F, g fails: not seen by h");
   lwt_drop(p);
   b = (struct both){ .g = { .then = lwt_wait(&s) } };
   p = lwt_try_bind(lwt_wait(&r), both_g, both_h, &b);
   lwt_fulfill(&r, V(1));
   ok(pending(p), "TRYB-09 g's promise is pending: so is the result");
   lwt_reject(&s, LWT_EIO, "later");
-  ok(!b.h.calls && failed(p, LWT_EIO), "TRYB-09 ... then it follows, and h is not called");
+  ok(!b.h.calls && failed(p, LWT_EIO),
+     "TRYB-09 ... then it follows, and h is not called");
   lwt_drop(p);
   lwt_drop(b.g.then);
   b = (struct both){ .h = { .ret = 3 } };
@@ -76,7 +78,8 @@ static void try_pending(void)
   b = (struct both){ .h = { .fail = LWT_EBADF } };
   p = lwt_try_bind(lwt_wait(&r), both_g, both_h, &b);
   lwt_reject(&r, LWT_EIO, "disk");
-  ok(b.h.calls == 1 && failed(p, LWT_EBADF), "TRYB-11 pending then R, h fails: h's error");
+  ok(b.h.calls == 1 && failed(p, LWT_EBADF),
+     "TRYB-11 pending then R, h fails: h's error");
   lwt_drop(p);
   b = (struct both){ .h = { .then = lwt_wait(&s) } };
   p = lwt_try_bind(lwt_wait(&r), both_g, both_h, &b);
