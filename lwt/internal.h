@@ -457,8 +457,9 @@ void lwt__abandon(struct promise *p);
 /* Take a timer or a pause out of its queue. */
 void lwt__timer_remove(struct promise *p);
 void lwt__pause_remove(struct promise *p);
-/* Settle the timers that are due; returns the next deadline. */
-uint64_t lwt__timers_run(uint64_t now);
+/* Settle the earliest timers that are due by now, those of one slot, so that
+ * their callbacks find them in the cache.  Returns 0 when none is left. */
+int lwt__timers_run(uint64_t now);
 uint64_t lwt__timers_next(void);
 void lwt__timers_fini(void);
 /* Settle the promises paused before the call; returns how many. */

@@ -67,6 +67,14 @@ size_t lwt__run_paused(void)
 
 /* ---- The loop ---------------------------------------------------------------- */
 
+static void run_timers(struct lwt_engine *engine)
+{
+  uint64_t now = engine->now(engine);
+
+  while (lwt__timers_run(now))
+    lwt__leave();
+}
+
 uint64_t lwt_run_ready(void)
 {
   struct lwt_engine *engine;
@@ -76,8 +84,7 @@ uint64_t lwt_run_ready(void)
   lwt__run_paused();
   lwt__leave();
   if (lwt__t.timers && (engine = lwt_get_engine())) {
-    lwt__timers_run(engine->now(engine));
-    lwt__leave();
+    run_timers(engine);
     next = lwt__timers_next();
   }
   return lwt__t.paused.waiters ? lwt_now() : next;
@@ -95,8 +102,7 @@ static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quic
     return 0;
   *quick = 0;
   if (lwt__t.timers) {
-    lwt__timers_run(engine->now(engine));
-    lwt__leave();
+    run_timers(engine);
     if (p->state != LWT_PENDING)
       return 0;
     next = lwt__timers_next();

@@ -1,12 +1,12 @@
 /* timer.c - sleep and timeout: a hierarchical timing wheel.
  * SPDX-License-Identifier: ISC
  *
- * Eleven levels of 64 slots cover 64 bits of nanoseconds.  A timer stands at
- * the level of the highest 6-bit digit in which its deadline differs from the
+ * Eight levels of 256 slots cover 64 bits of nanoseconds.  A timer stands at
+ * the level of the highest 8-bit digit in which its deadline differs from the
  * wheel's time, in the slot of that digit; so everything at a lower level is
  * earlier.  When the wheel's time enters a slot, its timers move down, or, if
  * all of the slot is past, fire in order.  Insertion and removal are O(1), a
- * timer moves at most ten times, equal deadlines keep the order of insertion.
+ * timer moves at most seven times, equal deadlines keep the order of insertion.
  *
  * A timer is a promise whose waiter links it into its slot; w.source is the
  * deadline.
@@ -15,12 +15,16 @@
 
 #include <string.h>
 
-#define LEVELS 11
-#define SLOTS 64
+#define LEVELS 8
+#define DIGIT 8 /* bits */
+#define SLOTS 256
+/* Slots up to this level, 65 us wide, are sorted when all of them is past; the
+ * lists of wider ones may not fit the cache. */
+#define SORT_LEVEL 2
 
 struct wheel {
   uint64_t now;
-  uint64_t used[LEVELS]; /* bit i: slot i is not empty */
+  uint64_t used[LEVELS][SLOTS / 64]; /* bit i: slot i is not empty */
   struct waiter *slot[LEVELS][SLOTS];
 };
 
@@ -33,12 +37,12 @@ static unsigned level_of(const struct wheel *wheel, uint64_t deadline)
 {
   uint64_t diff = deadline ^ wheel->now;
 
-  return diff ? (63u - (unsigned)__builtin_clzll(diff)) / 6 : 0;
+  return diff ? (63u - (unsigned)__builtin_clzll(diff)) / DIGIT : 0;
 }
 
 static unsigned digit(uint64_t time, unsigned level)
 {
-  return (unsigned)(time >> (6 * level)) & (SLOTS - 1);
+  return (unsigned)(time >> (DIGIT * level)) & (SLOTS - 1);
 }
 
 static void insert(struct wheel *wheel, struct waiter *w)
@@ -53,7 +57,7 @@ static void insert(struct wheel *wheel, struct waiter *w)
     head->prev = w;
   } else {
     *slot = w->prev = w;
-    wheel->used[level] |= (uint64_t)1 << i;
+    wheel->used[level][i / 64] |= (uint64_t)1 << i % 64;
   }
 }
 
@@ -77,7 +81,7 @@ void lwt__timer_remove(struct promise *p)
   else
     w->prev->next = w->next;
   if (!*slot)
-    wheel->used[level] &= ~((uint64_t)1 << i);
+    wheel->used[level][i / 64] &= ~((uint64_t)1 << i % 64);
   lwt__t.timers--;
 }
 
@@ -125,6 +129,7 @@ static void fire(struct waiter *w)
 
   for (; w; w = next) {
     next = w->next;
+    __builtin_prefetch(next);
     p = timer_of(w);
     lwt__t.timers--;
     if (p->kind == K_TIMEOUT)
@@ -137,21 +142,23 @@ static void fire(struct waiter *w)
 /* The earliest slot that is not empty: its level, or LEVELS. */
 static unsigned earliest(const struct wheel *wheel, unsigned *slot, uint64_t *start)
 {
-  unsigned level;
+  unsigned level, word;
   uint64_t above;
 
   for (level = 0; level < LEVELS; level++)
-    if (wheel->used[level])
-      break;
-  if (level == LEVELS)
-    return LEVELS;
-  *slot = (unsigned)__builtin_ctzll(wheel->used[level]);
-  above = level == LEVELS - 1 ? 0 : wheel->now >> (6 * (level + 1)) << (6 * (level + 1));
-  *start = above | (uint64_t)*slot << (6 * level);
+    for (word = 0; word < SLOTS / 64; word++)
+      if (wheel->used[level][word])
+        goto found;
+  return LEVELS;
+found:
+  *slot = word * 64 + (unsigned)__builtin_ctzll(wheel->used[level][word]);
+  above = level == LEVELS - 1 ? 0
+                              : wheel->now >> (DIGIT * (level + 1)) << (DIGIT * (level + 1));
+  *start = above | (uint64_t)*slot << (DIGIT * level);
   return level;
 }
 
-uint64_t lwt__timers_run(uint64_t now)
+int lwt__timers_run(uint64_t now)
 {
   struct wheel *wheel = lwt__t.wheel;
   struct waiter *list, *next;
@@ -159,29 +166,27 @@ uint64_t lwt__timers_run(uint64_t now)
   uint64_t start, last;
 
   if (!lwt__t.timers)
-    return LWT_NEVER;
+    return 0;
   while ((level = earliest(wheel, &i, &start)) < LEVELS && start <= now) {
     list = wheel->slot[level][i];
     wheel->slot[level][i] = NULL;
-    wheel->used[level] &= ~((uint64_t)1 << i);
-    last = start + (((uint64_t)1 << (6 * level)) - 1);
-    if (level == 0) {
-      wheel->now = start;
-      fire(list);
-    } else if (last <= now) {
+    wheel->used[level][i / 64] &= ~((uint64_t)1 << i % 64);
+    last = start + (((uint64_t)1 << (DIGIT * level)) - 1);
+    if (level == 0 || (last <= now && level <= SORT_LEVEL)) {
       wheel->now = last;
-      fire(sort(list));
-    } else {
-      wheel->now = start;
-      for (; list; list = next) {
-        next = list->next;
-        insert(wheel, list);
-      }
+      fire(level ? sort(list) : list);
+      return 1;
+    }
+    wheel->now = start;
+    for (; list; list = next) {
+      next = list->next;
+      __builtin_prefetch(next);
+      insert(wheel, list);
     }
   }
   if (now > wheel->now)
     wheel->now = now;
-  return lwt__timers_next();
+  return 0;
 }
 
 /* Exact if the earliest slot holds few timers, else its start: never late. */
