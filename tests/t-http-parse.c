@@ -287,8 +287,8 @@ static int is_known(const char *name, size_t len)
   return 0;
 }
 
-static void describe(const struct net_http_head *h, int result, const char *in, size_t len,
-                     char *out, size_t size)
+static void describe(const struct net_http_head *h, int result, const char *in,
+                     size_t len, char *out, size_t size)
 {
   FILE *f = fmemopen(out, size, "w");
 
@@ -471,7 +471,7 @@ static void test_chunks(void)
   }
 }
 
-/* ---- Paths, ranges, dates, types ----------------------------------------- */
+/* ---- Paths, ranges, dates ----------------------------------------- */
 
 static const struct test paths[] = {
   { "/", "/" },
@@ -562,7 +562,8 @@ static const struct {
           "13-13,14-14,15-15", "0-15" },
   { 1000, "bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9,10-10,11-11,12-12,"
           "13-13,14-14,15-15,16-16", "ignored" },
-  { UINT64_MAX, "bytes=18446744073709551613-", "18446744073709551613-18446744073709551614" },
+  { UINT64_MAX, "bytes=18446744073709551613-",
+    "18446744073709551613-18446744073709551614" },
 };
 
 static void test_ranges(void)
@@ -626,15 +627,6 @@ static void test_dates(void)
          "a date far back");
 }
 
-static void test_types(void)
-{
-  is_str(lwt_http_type("index.html"), "text/html; charset=utf-8", "html");
-  is_str(lwt_http_type("a/b.PNG"), "image/png", "png, in capitals");
-  is_str(lwt_http_type("a.tar.woff2"), "font/woff2", "the last extension counts");
-  is_str(lwt_http_type("a.html/b"), "application/octet-stream", "a directory's does not");
-  is_str(lwt_http_type(""), "application/octet-stream", "no name");
-}
-
 int main(void)
 {
   test_heads();
@@ -642,6 +634,5 @@ int main(void)
   test_paths();
   test_ranges();
   test_dates();
-  test_types();
   return tap_done();
 }

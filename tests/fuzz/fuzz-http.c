@@ -58,7 +58,8 @@ static void fuzz_head(const char *in, size_t len, size_t step)
   }
 }
 
-static int chunks_in_steps(const char *in, size_t len, size_t step, char *body, size_t *total)
+static int chunks_in_steps(const char *in, size_t len, size_t step, char *body,
+                           size_t *total)
 {
   struct net_http_chunks c = { 0 };
   size_t at = 0;
@@ -86,7 +87,8 @@ static void fuzz_chunks(const char *in, size_t len, size_t step)
   char *a = malloc(len + 1), *b = malloc(len + 1);
   size_t na, nb;
 
-  check(chunks_in_steps(in, len, len + 1, a, &na) == chunks_in_steps(in, len, step, b, &nb));
+  check(chunks_in_steps(in, len, len + 1, a, &na) ==
+        chunks_in_steps(in, len, step, b, &nb));
   check(na == nb && memcmp(a, b, na) == 0);
   free(a);
   free(b);
