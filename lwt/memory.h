@@ -23,6 +23,12 @@ LWT_API void lwt__free(void *ptr);
  * of slices still alive, and gives nothing back if that is not 0. */
 size_t lwt__buf_cleanup(void);
 
+/* Between hold and release (which gets what hold returned), callbacks of what
+ * is settled wait, as in a callback: for code that settles promises in the
+ * middle of its work. */
+LWT_API int lwt__hold(void);
+LWT_API void lwt__release(int held);
+
 #ifdef __cplusplus
 }
 #endif
