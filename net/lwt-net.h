@@ -49,9 +49,10 @@ struct lwt_net_config {
   /* Limits, each with a counter that shows it (struct lwt_net_stats). */
   uint32_t max_neighbours;  /* ARP entries, default 512 */
   uint32_t max_waiting;     /* packets that wait for one neighbour, default 16 */
-  uint32_t max_reassembly;  /* bytes of fragments, default 1 MiB */
+  uint32_t max_reassembly;  /* memory of fragments, default 4 MiB */
   uint32_t max_udp;         /* UDP endpoints, default 1024 */
-  uint32_t udp_queue;       /* bytes an endpoint may have unread, default 256 KiB */
+  uint32_t udp_queue;       /* memory of unread datagrams of an endpoint (one takes
+                               at least 4 KiB), default 1 MiB */
   uint32_t max_connections; /* TCP, all states but TIME-WAIT, default 65536 */
   uint32_t max_time_wait;   /* default 65536 */
   uint32_t tcp_send;        /* bytes a connection may have unsent, default 256 KiB */
@@ -90,6 +91,7 @@ struct lwt_net_config {
   X(ip_loop_full)                                                             \
   X(frag_rx) X(frag_tx)                                                       \
   X(frag_malformed)   /* overlaps, holes beyond the end, too large */         \
+  X(frag_duplicate)                                                           \
   X(frag_full)        /* dropped for max_reassembly */                        \
   X(frag_timeout)                                                             \
   X(frag_done)                                                                \
@@ -136,6 +138,80 @@ LWT_API void lwt_net_dump(struct lwt_stack *stack, FILE *out);
 
 /* Capture what the stack receives and sends; NULL ends it.  Borrows pcap. */
 LWT_API void lwt_net_stack_tap(struct lwt_stack *stack, struct lwt_net_pcap *pcap);
+
+/* ---- An Ethernet in memory --------------------------------------------- */
+
+/* What happens to the packets that a port sends.  All zero: nothing bad, they
+ * arrive on the next loop turn, in batches.  Chances are in millionths. */
+#define LWT_NET_PERCENT(x) ((uint32_t)((x) * 10000))
+
+struct lwt_net_link {
+  uint32_t loss;
+  uint32_t duplicate;
+  uint32_t corrupt;   /* one bit is flipped, anywhere in the frame */
+  uint32_t reorder;   /* held back by reorder_delay, so that others overtake */
+  uint64_t reorder_delay; /* ns, default 1 ms */
+  uint64_t delay;     /* ns */
+  uint64_t jitter;    /* ns more, at random up to this; keeps the order */
+  uint64_t bandwidth; /* bit/s of the port, 0: no limit */
+  uint32_t queue;     /* bytes that wait to be sent, default 1 MiB; beyond it,
+                         send() says LWT_ENOBUFS */
+};
+
+struct lwt_net_hub_config {
+  struct lwt_net_link link; /* of ports, until lwt_net_hub_set_link() */
+  uint64_t seed;            /* of all chances */
+  uint16_t mtu;             /* default 1500 */
+  uint32_t offloads;        /* that the ports offer (lwt/netif.h), default none */
+  uint32_t in_flight;       /* packets on their way, at most; default 65536 */
+};
+
+struct lwt_net_hub_stats {
+  uint64_t sent;       /* packets taken from ports */
+  uint64_t delivered;  /* packets given to ports; a broadcast counts for each */
+  uint64_t lost, duplicated, corrupted, reordered;
+  uint64_t queue_full; /* refused: the sender's queue was full */
+  uint64_t full;       /* dropped: in_flight, or no memory */
+  uint64_t deaf;       /* dropped: the receiver does not listen */
+  uint64_t nobody;     /* dropped: nobody else is there */
+};
+
+struct lwt_net_hub;
+
+/* A hub without ports. */
+LWT_API int lwt_net_hub_new(const struct lwt_net_hub_config *config,
+                            struct lwt_net_hub **hub);
+/* Give up the handle.  The hub itself goes when its last port is closed. */
+LWT_API void lwt_net_hub_free(struct lwt_net_hub *hub);
+
+/* One more port.  mac NULL: 02:00:00:00:00:01 and so on.  Frames go to the
+ * port that has their destination, else (broadcast, unknown) to all others. */
+LWT_API int lwt_net_hub_port(struct lwt_net_hub *hub, const uint8_t mac[6],
+                             struct lwt_netif **netif);
+
+/* From now on; port NULL: all ports, and those to come. */
+LWT_API void lwt_net_hub_set_link(struct lwt_net_hub *hub, struct lwt_netif *port,
+                                  const struct lwt_net_link *link);
+
+LWT_API const struct lwt_net_hub_stats *lwt_net_hub_stats(const struct lwt_net_hub *hub);
+
+/* Capture the frames as they were sent, before anything happens to them; NULL
+ * ends it.  Borrows pcap. */
+LWT_API void lwt_net_hub_tap(struct lwt_net_hub *hub, struct lwt_net_pcap *pcap);
+
+/* ---- Captures ---------------------------------------------------------- */
+
+/* Write packets to out in pcap format, at most snaplen bytes of each (0: all),
+ * their time being the engine's plus epoch (nanoseconds since 1970 at the
+ * engine's 0; 0 if that does not matter).  Borrows out.  The caller takes pcap
+ * off stacks and hubs before it frees it.  Errors: LWT_EIO. */
+LWT_API int lwt_net_pcap_new(FILE *out, uint32_t snaplen, uint64_t epoch,
+                             struct lwt_net_pcap **pcap);
+/* Packets written so far. */
+LWT_API uint64_t lwt_net_pcap_written(const struct lwt_net_pcap *pcap);
+/* Flushes out.  Returns LWT_EIO if a packet could not be written; none was
+ * written after that one. */
+LWT_API int lwt_net_pcap_free(struct lwt_net_pcap *pcap);
 
 #ifdef __cplusplus
 }

@@ -27,6 +27,7 @@ enum { NET_PROTO_ICMP = 1, NET_PROTO_TCP = 6, NET_PROTO_UDP = 17 };
 
 struct net_arp;
 struct net_frag;
+struct net_path;
 struct net_udp_table;
 struct net_tcp;
 
@@ -39,14 +40,16 @@ struct net_stack {
   struct net_timers timers;
   uint32_t addr, netmask, broadcast, gateway; /* IPv4, host order; 0: none */
   uint16_t mtu;
-  uint16_t ip_id;
   uint8_t closing;
+  uint16_t ip_id[64];   /* of packets that may be fragmented, by destination */
+  uint32_t ip_id_hash;
+  struct net_path *paths;
   struct net_arp *arp;
   struct net_frag *frag;
   struct net_udp_table *udp;
   struct net_tcp *tcp;
   struct lwt_net_pcap *pcap;
-  lwt_t *listening;
+  lwt_t *listening, *writable;
   struct lwt_buf *loop, **loop_end; /* packets to ourselves */
   uint32_t loop_len;
   lwt_t *loop_turn;
@@ -59,6 +62,38 @@ static inline uint64_t net_clock(struct net_stack *s)
   return s->now = lwt_now();
 }
 
+/* ---- Ethernet and ARP (ether.c, arp.c) ---------------------------------- */
+
+/* Takes packet.  Returns 0, LWT_ENOBUFS, LWT_ENOMEM, LWT_ENETDOWN. */
+int net_ether_send(struct net_stack *s, const uint8_t dst[6], uint16_t type,
+                   struct lwt_buf *packet);
+void net_ether_input(struct net_stack *s, struct lwt_buf *frame);
+
+int net_arp_init(struct net_stack *s);
+void net_arp_fini(struct net_stack *s);
+void net_arp_input(struct net_stack *s, struct lwt_buf *packet);
+void net_arp_announce(struct net_stack *s);
+void net_arp_dump(struct net_stack *s, FILE *out);
+
+/* Send an IPv4 packet to a neighbour, when it is known.  Takes packet. */
+int net_arp_send(struct net_stack *s, uint32_t hop, struct lwt_buf *packet);
+
+/* Whether packets to the neighbour leave at once. */
+int net_arp_known(struct net_stack *s, uint32_t hop);
+
+/* Somebody who wants to hear when the neighbour is known (error 0) or does not
+ * answer (LWT_EHOSTUNREACH).  fn is not called if net_arp_wait() returns
+ * something else than 0: 1 (known already), LWT_EHOSTUNREACH, LWT_ENOBUFS,
+ * LWT_ENOMEM. */
+struct net_arp_waiter {
+  struct net_arp_waiter *next;
+  void *neighbour;
+  void (*fn)(struct net_arp_waiter *waiter, int error);
+};
+int net_arp_wait(struct net_stack *s, uint32_t hop, struct net_arp_waiter *waiter);
+void net_arp_unwait(struct net_arp_waiter *waiter);
+void net_arp_suspect(struct net_stack *s, uint32_t hop);
+
 /* ---- IP, for the transports (ipv4.c) ----------------------------------- */
 
 /* A received packet.  Addresses have port 0. */
@@ -66,7 +101,24 @@ struct net_ip_info {
   struct lwt_addr src, dst;
   uint8_t proto, tos, ttl;
   uint8_t broadcast; /* to a broadcast or multicast address, of either layer */
+  uint8_t header_len;    /* the IPv4 header as received, until the input */
+  const uint8_t *header; /* function returns, for ICMP errors to quote */
 };
+
+/* From Ethernet (broadcast: its destination) or from ourselves. */
+void net_ipv4_input(struct net_stack *s, struct lwt_buf *packet, int broadcast,
+                    int looped);
+/* The next hop towards dst: 0 for ourselves, UINT32_MAX for all of the link,
+ * 1 for a multicast address. */
+int net_ipv4_hop(const struct net_stack *s, uint32_t dst, uint32_t *hop);
+
+/* Takes a fragment (from its payload on); the whole datagram's payload once it
+ * is complete, with its header in header[60]; else NULL. */
+struct net_ipv4_repr;
+struct lwt_buf *net_frag_input(struct net_stack *s, struct net_ipv4_repr *r,
+                               uint8_t *header, struct lwt_buf *payload);
+int net_frag_init(struct net_stack *s);
+void net_frag_fini(struct net_stack *s);
 
 /* The source address to use towards dst, and the path's MTU (what was learnt
  * from ICMP, else the device's).  Returns 0, LWT_ENETUNREACH, or LWT_ENOTSUP
@@ -85,6 +137,10 @@ int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
                 const struct lwt_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
                 int df, struct lwt_buf *segment);
 
+/* dst does not answer: ask for the next hop again, in case it moved (RFC 1122
+ * 2.3.2.1).  For a transport that has retransmitted in vain. */
+void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst);
+
 /* Whether addr is one of ours (127/8 included). */
 int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr);
 /* Whether addr names one host: not 0, a broadcast or a multicast address. */
@@ -101,6 +157,10 @@ void net_csum_finish(struct net_stack *s, const struct lwt_addr *src,
  * for by the device. */
 int net_csum_ok(const struct net_ip_info *ip, const struct lwt_buf *segment);
 
+/* The path towards dst takes no more than mtu bytes, says an ICMP error that the
+ * transport believes.  Forgotten after ten minutes. */
+void net_ip_set_mtu(struct net_stack *s, const struct lwt_addr *dst, uint16_t mtu);
+
 /* A received ICMP error about a packet that we sent. */
 struct net_icmp_error {
   struct lwt_addr src, dst; /* of that packet; port 0 */
@@ -116,17 +176,33 @@ struct net_icmp_error {
 
 /* ---- UDP and ICMP (udp.c, icmp.c) -------------------------------------- */
 
+/* Whether one more ICMP error, or reset to a stranger, may be sent now. */
+int net_icmp_allowed(struct net_stack *s);
+/* Answer a received packet with an ICMP error that quotes it, if RFC 1122
+ * allows and icmp_rate too.  payload is what followed the IP header; borrowed.
+ * seq: the second half of the second word. */
+void net_icmp_send_error(struct net_stack *s, const struct net_ip_info *ip, uint8_t type,
+                         uint8_t code, uint16_t seq, const struct lwt_buf *payload);
+/* A packet of ours (from its IP header on) that found no neighbour.  Borrows. */
+void net_icmp_no_neighbour(struct net_stack *s, const struct lwt_buf *packet);
 void net_icmp_input(struct net_stack *s, const struct net_ip_info *ip,
                     struct lwt_buf *packet);
 void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment);
 void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error);
+int net_udp_init(struct net_stack *s);
+void net_udp_fini(struct net_stack *s);
+int net_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
+                 struct lwt_udp **udp);
+void net_udp_dump(struct net_stack *s, FILE *out);
 
 /* ---- TCP (tcp*.c) ------------------------------------------------------ */
 
 int net_tcp_init(struct net_stack *s);
 /* Stop listening, abort the connections that the program still holds, let those
- * it has closed finish (in bounded time; TIME-WAIT counts as finished). */
+ * it has closed finish (in bounded time; TIME-WAIT counts as finished).  The
+ * program's flows and listeners stay valid until it closes them: every call
+ * fails, also after the stack is gone. */
 lwt_t *net_tcp_close(struct net_stack *s) LWT_MUST_USE;
 /* Free everything at once, in any state. */
 void net_tcp_fini(struct net_stack *s);
@@ -156,6 +232,16 @@ uint64_t net_random(struct net_stack *s);
 /* Sixteen bytes of key for one purpose, derived from the stack's secret. */
 void net_key(const struct net_stack *s, const char *purpose, uint8_t key[16]);
 
+/* Memory that a packet keeps, for the limits. */
+static inline uint32_t net_cost(const struct lwt_buf *packet)
+{
+  uint32_t cost = 0;
+
+  for (; packet; packet = packet->next)
+    cost += LWT_PAGE_SIZE;
+  return cost;
+}
+
 /* ---- Bytes ------------------------------------------------------------- */
 
 static inline uint16_t net_get16(const uint8_t *p)
@@ -177,6 +263,19 @@ static inline void net_put32(uint8_t *p, uint32_t v)
   p[1] = (uint8_t)(v >> 16);
   p[2] = (uint8_t)(v >> 8);
   p[3] = (uint8_t)v;
+}
+
+/* IPv4 addresses as numbers. */
+static inline uint32_t net_ip4(const struct lwt_addr *addr)
+{
+  return net_get32(addr->ip);
+}
+static inline struct lwt_addr net_addr4(uint32_t ip, uint16_t port)
+{
+  struct lwt_addr addr = { .family = 4, .port = port };
+
+  net_put32(addr.ip, ip);
+  return addr;
 }
 
 #endif

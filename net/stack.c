@@ -1,0 +1,318 @@
+/* net/stack.c - a transport stack over a netif: its life, input, names.
+ * SPDX-License-Identifier: ISC
+ *
+ * Start reading net/ here, after net.h.  Input runs held (lwt/memory.h): what
+ * packets settle is seen by the program when the whole batch is through.
+ */
+#include "net.h"
+#include "pcap.h"
+#include "wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct net_stack *stack_of(struct lwt_stack *stack)
+{
+  return (struct net_stack *)stack;
+}
+
+/* ---- Input and time ---------------------------------------------------- */
+
+static void input(void *env, struct lwt_buf *packets)
+{
+  struct net_stack *s = env;
+  struct lwt_buf *frame;
+  int held = lwt__hold();
+
+  net_clock(s);
+  while ((frame = packets)) {
+    packets = frame->next_packet;
+    frame->next_packet = NULL;
+    net_ether_input(s, frame);
+  }
+  net_tcp_input_done(s);
+  lwt__release(held);
+}
+
+static void before_timers(void *env)
+{
+  net_clock(env);
+}
+
+static void after_timers(void *env)
+{
+  net_tcp_input_done(env);
+}
+
+/* ---- Names ------------------------------------------------------------- */
+
+static const struct lwt_addr *host(const struct net_stack *s, const char *name)
+{
+  size_t i;
+
+  for (i = 0; i < s->config.n_hosts; i++)
+    if (!strcmp(s->config.hosts[i].name, name))
+      return &s->config.hosts[i].addr;
+  return NULL;
+}
+
+static lwt_addr_p *resolve(struct lwt_stack *stack, const char *name, uint16_t port)
+{
+  const struct lwt_addr *found;
+  struct lwt_addr addr, *result;
+
+  if (lwt_addr_parse(&addr, name)) {
+    found = host(stack_of(stack), name);
+    if (!found)
+      return lwt_addr_p_fail(LWT_ENOENT, "resolve");
+    addr = *found;
+  }
+  result = malloc(sizeof *result); /* for free() */
+  if (!result)
+    return lwt_addr_p_fail(LWT_ENOMEM, "resolve");
+  *result = addr;
+  result->port = port;
+  return (lwt_addr_p *)lwt_return_owned(result, free);
+}
+
+/* One block: the table, then the names. */
+static int copy_hosts(struct net_stack *s, const struct lwt_net_config *config)
+{
+  size_t i, bytes = config->n_hosts * sizeof *config->hosts, len;
+  struct lwt_net_host *table;
+  char *text;
+
+  s->config.hosts = NULL;
+  s->config.n_hosts = 0;
+  if (!config->n_hosts)
+    return 0;
+  for (i = 0; i < config->n_hosts; i++)
+    bytes += strlen(config->hosts[i].name) + 1;
+  table = lwt__alloc(bytes);
+  if (!table)
+    return LWT_ENOMEM;
+  text = (char *)(table + config->n_hosts);
+  for (i = 0; i < config->n_hosts; i++) {
+    len = strlen(config->hosts[i].name) + 1;
+    memcpy(text, config->hosts[i].name, len);
+    table[i] = (struct lwt_net_host){ text, config->hosts[i].addr };
+    text += len;
+  }
+  s->config.hosts = table;
+  s->config.n_hosts = config->n_hosts;
+  return 0;
+}
+
+/* ---- Life -------------------------------------------------------------- */
+
+static void destroy(struct net_stack *s)
+{
+  int held = lwt__hold();
+
+  if (s->tcp)
+    net_tcp_fini(s);
+  net_udp_fini(s);
+  net_frag_fini(s);
+  net_arp_fini(s);
+  net_timers_fini(&s->timers);
+  lwt_drop(s->loop_turn);
+  lwt_drop(s->writable);
+  if (s->listening) {
+    lwt_error(s->listening); /* the device may have died: seen */
+    lwt_drop(s->listening);
+  }
+  lwt_buf_free_queue(s->loop);
+  lwt__free(s->paths);
+  lwt__free((void *)(uintptr_t)s->config.hosts);
+  lwt__free(s);
+  lwt__release(held);
+}
+
+struct closing {
+  struct lwt_frame frame;
+  struct net_stack *s;
+  struct lwt_netif *netif;
+  struct lwt_error error;
+};
+
+LWT_STEP close_step(struct lwt_frame *frame)
+{
+  struct closing *c = (struct closing *)frame;
+
+  lwt_begin(c);
+  lwt_await_error(c, &c->error, net_tcp_close(c->s));
+  c->netif = c->s->netif;
+  destroy(c->s);
+  lwt_await_error(c, &c->error, c->netif->ops->close(c->netif));
+  lwt_end(c);
+}
+
+/* No memory for a frame: close without waiting. */
+static void close_now(void *frame)
+{
+  struct closing *c = frame;
+  struct lwt_netif *netif = c->s->netif;
+  lwt_t *p;
+
+  destroy(c->s);
+  p = netif->ops->close(netif);
+  lwt_error(p);
+  lwt_drop(p);
+}
+
+static lwt_t *stack_close(struct lwt_stack *stack)
+{
+  struct net_stack *s = stack_of(stack);
+
+  if (s->closing)
+    return lwt_fail(LWT_EALREADY, "stack_close");
+  s->closing = 1;
+  return LWT_GO_OR(struct closing, close_step, close_now, .s = s);
+}
+
+static const struct lwt_stack_ops stack_ops = {
+  .listen = net_tcp_listen,
+  .connect = net_tcp_connect,
+  .udp = net_udp_open,
+  .resolve = resolve,
+  .close = stack_close,
+};
+
+static uint32_t or_default(uint32_t value, uint32_t preset)
+{
+  return value ? value : preset;
+}
+
+static void set_defaults(struct net_stack *s)
+{
+  struct lwt_net_config *c = &s->config;
+
+  c->mtu = (uint16_t)or_default(c->mtu, s->netif->mtu);
+  c->ttl = (uint8_t)or_default(c->ttl, 64);
+  c->max_neighbours = or_default(c->max_neighbours, 512);
+  c->max_waiting = or_default(c->max_waiting, 16);
+  c->max_reassembly = or_default(c->max_reassembly, 4u << 20);
+  c->max_udp = or_default(c->max_udp, 1024);
+  c->udp_queue = or_default(c->udp_queue, 1u << 20);
+  c->max_connections = or_default(c->max_connections, 65536);
+  c->max_time_wait = or_default(c->max_time_wait, 65536);
+  c->tcp_send = or_default(c->tcp_send, 256u << 10);
+  c->tcp_receive = or_default(c->tcp_receive, 256u << 10);
+  c->icmp_rate = or_default(c->icmp_rate, 100);
+}
+
+/* Check the config and derive what is used all the time. */
+static int configure(struct net_stack *s)
+{
+  const struct lwt_net_config *c = &s->config;
+  struct lwt_addr addr = c->addr;
+
+  s->mtu = c->mtu;
+  if (s->mtu > s->netif->mtu || s->mtu < 68 || c->icmp_rate > 1000000)
+    return LWT_EINVAL;
+  if (!c->addr.family)
+    return c->gateway.family ? LWT_EINVAL : 0;
+  if (c->addr.family != 4 || (c->gateway.family && c->gateway.family != 4))
+    return LWT_ENOTSUP;
+  if (c->prefix < 1 || c->prefix > 32)
+    return LWT_EINVAL;
+  s->netmask = UINT32_MAX << (32 - c->prefix);
+  if (c->prefix < 31)
+    s->broadcast = net_ip4(&addr) | ~s->netmask;
+  addr.port = 0;
+  if (!net_ip_is_unicast(s, &addr) || addr.ip[0] == 127)
+    return LWT_EINVAL;
+  if (c->gateway.family && !net_ip_is_unicast(s, &c->gateway))
+    return LWT_EINVAL;
+  s->addr = net_ip4(&addr);
+  s->gateway = c->gateway.family ? net_ip4(&c->gateway) : 0;
+  return 0;
+}
+
+static int start(struct net_stack *s)
+{
+  int error = net_arp_init(s);
+  unsigned i;
+
+  if (!error)
+    error = net_frag_init(s);
+  if (!error)
+    error = net_udp_init(s);
+  if (!error)
+    error = net_tcp_init(s);
+  if (error)
+    return error;
+  for (i = 0; i < sizeof s->ip_id / sizeof *s->ip_id; i++)
+    s->ip_id[i] = (uint16_t)net_random(s);
+  s->ip_id_hash = (uint32_t)net_random(s) | 1;
+  s->listening = s->netif->ops->listen(s->netif, input, s);
+  if (lwt_state(s->listening) == LWT_REJECTED)
+    return lwt_error(s->listening).code;
+  net_arp_announce(s);
+  return 0;
+}
+
+int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *config,
+                      struct lwt_stack **stack)
+{
+  struct net_stack *s = lwt__alloc(sizeof *s);
+  int error;
+
+  if (!s)
+    return LWT_ENOMEM;
+  memset(s, 0, sizeof *s);
+  s->stack.ops = &stack_ops;
+  s->netif = netif;
+  s->config = *config;
+  s->loop_end = &s->loop;
+  net_timers_init(&s->timers, before_timers, after_timers, s);
+  s->icmp_filled = net_clock(s);
+  set_defaults(s);
+  s->icmp_tokens = s->config.icmp_rate;
+  error = copy_hosts(s, config);
+  if (!error)
+    error = configure(s);
+  if (!error)
+    error = start(s);
+  if (error) {
+    destroy(s);
+    return error;
+  }
+  *stack = &s->stack;
+  return 0;
+}
+
+/* ---- Looking in -------------------------------------------------------- */
+
+const struct lwt_net_stats *lwt_net_stats(struct lwt_stack *stack)
+{
+  return &stack_of(stack)->stats;
+}
+
+void lwt_net_stack_tap(struct lwt_stack *stack, struct lwt_net_pcap *pcap)
+{
+  stack_of(stack)->pcap = pcap;
+}
+
+void lwt_net_dump(struct lwt_stack *stack, FILE *out)
+{
+#define NAME(name) #name,
+  static const char *const names[] = { LWT_NET_STATS(NAME) };
+  struct net_stack *s = stack_of(stack);
+  const uint64_t *counters = (const uint64_t *)&s->stats;
+  char text[LWT_ADDR_TEXT];
+  size_t i;
+
+  fprintf(out, "stack %s/%u on %s, mtu %u\n",
+          lwt_addr_format(&s->config.addr, text, sizeof text), s->config.prefix,
+          s->netif->name, s->mtu);
+  if (s->gateway)
+    fprintf(out, "gateway %s\n",
+            lwt_addr_format(&s->config.gateway, text, sizeof text));
+  net_arp_dump(s, out);
+  net_udp_dump(s, out);
+  net_tcp_dump(s, out);
+  for (i = 0; i < sizeof names / sizeof *names; i++)
+    if (counters[i])
+      fprintf(out, "%s %llu\n", names[i], (unsigned long long)counters[i]);
+}

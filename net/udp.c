@@ -1,0 +1,488 @@
+/* net/udp.c - UDP endpoints (RFC 768, RFC 1122 4.1).
+ * SPDX-License-Identifier: ISC
+ *
+ * An endpoint belongs to the program until lwt_udp_close(), and outlives the
+ * stack if need be: s is then NULL and every call fails.  Unread datagrams are
+ * bounded by the memory that they keep.  A send to a neighbour that is not
+ * known yet waits for it (struct pending); the bytes are read when it is.
+ */
+#include "checksum.h"
+#include "net.h"
+#include "wire.h"
+
+#include <string.h>
+
+#define BUCKETS 64u
+#define EPHEMERAL_FIRST 49152u
+#define EPHEMERAL_COUNT 16384u
+#define MAX_PAYLOAD (65535 - NET_IPV4_LEN - NET_UDP_LEN)
+
+struct item {
+  struct item *next;
+  struct lwt_datagram *datagram;
+  uint32_t cost;
+};
+
+struct endpoint {
+  struct lwt_udp udp;
+  struct net_stack *s;
+  struct endpoint *next;
+  struct lwt_addr addr; /* ip 0: any */
+  struct item *queue, **queue_end;
+  uint32_t cost;
+  struct lwt_resolver receiver; /* of the pending receive */
+  struct pending *pending;
+  struct lwt_addr refused; /* ICMP said so; the next send there fails */
+};
+
+/* A send that waits for a neighbour. */
+struct pending {
+  struct net_arp_waiter waiter;
+  struct pending *next, **link;
+  struct endpoint *e;
+  struct lwt_resolver r;
+  struct lwt_addr to;
+  const void *bytes;
+  size_t len;
+};
+
+struct net_udp_table {
+  struct endpoint *bucket[BUCKETS];
+  uint32_t count;
+};
+
+static struct endpoint **bucket_of(struct net_stack *s, uint16_t port)
+{
+  return &s->udp->bucket[port % BUCKETS];
+}
+
+static int is_any(const struct lwt_addr *addr)
+{
+  return !net_ip4(addr);
+}
+
+/* ---- Input ------------------------------------------------------------- */
+
+/* The endpoint for a destination: one that is bound to the address before one
+ * that is bound to any. */
+static struct endpoint *find(struct net_stack *s, const struct lwt_addr *dst,
+                             uint16_t port)
+{
+  struct endpoint *e, *any = NULL;
+
+  for (e = *bucket_of(s, port); e; e = e->next) {
+    if (e->addr.port != port)
+      continue;
+    if (is_any(&e->addr))
+      any = e;
+    else if (net_ip4(&e->addr) == net_ip4(dst))
+      return e;
+  }
+  return any;
+}
+
+/* Whether somebody waits in receive; gives up one that was cancelled. */
+static int receiving(struct endpoint *e)
+{
+  if (lwt_unwanted(&e->receiver)) {
+    lwt_abandon(&e->receiver);
+    return 0;
+  }
+  return 1;
+}
+
+static int enqueue(struct endpoint *e, struct lwt_datagram *d, uint32_t cost)
+{
+  struct item *item = lwt__alloc(sizeof *item);
+
+  if (!item)
+    return LWT_ENOMEM;
+  item->next = NULL;
+  item->datagram = d;
+  item->cost = cost;
+  *e->queue_end = item;
+  e->queue_end = &item->next;
+  e->cost += cost;
+  return 0;
+}
+
+static void deliver(struct endpoint *e, const struct lwt_addr *from,
+                    const struct lwt_addr *to, struct lwt_buf *packet)
+{
+  uint32_t cost = packet->total ? net_cost(packet) : LWT_PAGE_SIZE;
+  struct net_stack *s = e->s;
+  int wanted = receiving(e);
+  struct lwt_datagram *d;
+
+  if (!wanted && e->cost + cost > s->config.udp_queue) {
+    s->stats.udp_queue_full++;
+    lwt_buf_free(packet);
+    return;
+  }
+  d = lwt__alloc(sizeof *d);
+  if (!d) {
+    s->stats.no_memory++;
+    lwt_buf_free(packet);
+    return;
+  }
+  d->from = *from;
+  d->to = *to;
+  d->packet = packet;
+  if (!packet->total) {
+    lwt_buf_free(packet);
+    d->packet = NULL;
+  }
+  if (wanted) {
+    lwt_fulfill_owned(&e->receiver, d, lwt_datagram_free);
+  } else if (enqueue(e, d, cost)) {
+    s->stats.no_memory++;
+    lwt_datagram_free(d);
+  }
+}
+
+/* Header and checksum; strips the header and the padding.  NULL: dropped. */
+static struct lwt_buf *check(struct net_stack *s, const struct net_ip_info *ip,
+                             struct net_udp_repr *r, struct lwt_buf *segment)
+{
+  if (net_udp_parse(r, segment->data, segment->len) < 0 || r->total > segment->total) {
+    s->stats.udp_malformed++;
+    goto drop;
+  }
+  if (r->total < segment->total)
+    lwt_buf_trim(segment, segment->total - r->total);
+  if (r->checksum && !net_csum_ok(ip, segment)) {
+    s->stats.udp_checksum++;
+    goto drop;
+  }
+  return segment;
+drop:
+  lwt_buf_free(segment);
+  return NULL;
+}
+
+void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
+                   struct lwt_buf *segment)
+{
+  struct lwt_addr from = ip->src, to = ip->dst;
+  struct net_udp_repr r;
+  struct endpoint *e;
+
+  s->stats.udp_rx++;
+  segment = check(s, ip, &r, segment);
+  if (!segment)
+    return;
+  e = find(s, &ip->dst, r.dst);
+  if (!e) {
+    s->stats.udp_no_port++;
+    net_icmp_send_error(s, ip, NET_ICMP_UNREACHABLE, NET_UNREACH_PORT, 0, segment);
+    lwt_buf_free(segment);
+    return;
+  }
+  from.port = r.src;
+  to.port = r.dst;
+  segment->flags = 0;
+  deliver(e, &from, &to, lwt_buf_pull(segment, NET_UDP_LEN));
+}
+
+void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error)
+{
+  struct net_udp_repr r;
+  struct endpoint *e;
+
+  if (net_udp_parse(&r, error->bytes, error->len) < 0)
+    return;
+  e = find(s, &error->src, r.src);
+  if (!e)
+    return;
+  if (error->error == LWT_EMSGSIZE) {
+    net_ip_set_mtu(s, &error->dst, error->mtu);
+  } else if (error->error == LWT_ECONNREFUSED) {
+    s->stats.udp_unreachable++;
+    e->refused = error->dst;
+    e->refused.port = r.dst;
+  }
+}
+
+static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
+{
+  struct endpoint *e = (struct endpoint *)udp;
+  struct item *item = e->queue;
+  struct lwt_datagram *d;
+
+  if (!e->s)
+    return lwt_datagram_p_fail(LWT_ECONNABORTED, "udp_receive");
+  if (receiving(e))
+    return lwt_datagram_p_fail(LWT_EBUSY, "udp_receive");
+  if (!item)
+    return (lwt_datagram_p *)lwt_task(&e->receiver);
+  d = item->datagram;
+  e->queue = item->next;
+  if (!e->queue)
+    e->queue_end = &e->queue;
+  e->cost -= item->cost;
+  lwt__free(item);
+  return (lwt_datagram_p *)lwt_return_owned(d, lwt_datagram_free);
+}
+
+/* ---- Output ------------------------------------------------------------ */
+
+/* Returns what the program shall hear. */
+static int emit(struct endpoint *e, const struct lwt_addr *to, const void *bytes,
+                size_t len)
+{
+  struct net_udp_repr r = {
+    .src = e->addr.port, .dst = to->port, .total = (uint16_t)(len + NET_UDP_LEN)
+  };
+  struct net_stack *s = e->s;
+  struct lwt_buf *packet;
+  struct lwt_addr src;
+  uint16_t mtu;
+  int error = net_ip_route(s, to, &src, &mtu);
+
+  if (error)
+    return error;
+  if (!is_any(&e->addr))
+    src = net_addr4(net_ip4(&e->addr), 0);
+  packet = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, (uint32_t)len);
+  if (packet)
+    packet = lwt_buf_push(packet, NET_UDP_LEN);
+  if (!packet) {
+    s->stats.no_memory++;
+    return LWT_ENOMEM;
+  }
+  net_udp_emit(&r, packet->data);
+  net_csum_finish(s, &src, to, NET_PROTO_UDP, 6, packet);
+  s->stats.udp_tx++;
+  error = net_ip_send(s, &src, to, NET_PROTO_UDP, 0, 0, 0, packet);
+  return error == LWT_ENOBUFS ? 0 : error; /* dropped for want of room */
+}
+
+static void unlink_pending(struct pending *p)
+{
+  *p->link = p->next;
+  if (p->next)
+    p->next->link = p->link;
+}
+
+static void resolved(struct net_arp_waiter *waiter, int error)
+{
+  struct pending *p = (struct pending *)waiter;
+
+  unlink_pending(p);
+  if (!error && !lwt_unwanted(&p->r))
+    error = emit(p->e, &p->to, p->bytes, p->len);
+  if (error)
+    lwt_reject(&p->r, error, "udp_send");
+  else
+    lwt_fulfill(&p->r, NULL);
+  lwt__free(p);
+}
+
+/* Whether the neighbour is there.  Returns 0 and a promise if it must be
+ * waited for, 1 if it is known, or what net_arp_wait() says. */
+static int await_neighbour(struct endpoint *e, uint32_t hop, const struct pending *init,
+                           lwt_t **promise)
+{
+  struct pending *p = lwt__alloc(sizeof *p);
+  int error;
+
+  if (!p)
+    return LWT_ENOMEM;
+  *p = *init;
+  error = net_arp_wait(e->s, hop, &p->waiter);
+  if (error) {
+    lwt__free(p);
+    return error;
+  }
+  *promise = lwt_task(&p->r);
+  if (lwt_state(*promise) != LWT_PENDING) { /* no memory */
+    net_arp_unwait(&p->waiter);
+    lwt__free(p);
+    return 0;
+  }
+  p->link = &e->pending;
+  p->next = e->pending;
+  if (p->next)
+    p->next->link = &p->next;
+  e->pending = p;
+  return 0;
+}
+
+static lwt_t *udp_send(struct lwt_udp *udp, const struct lwt_addr *to,
+                       const void *bytes, size_t len)
+{
+  struct endpoint *e = (struct endpoint *)udp;
+  struct pending init = { .waiter.fn = resolved, .e = e, .to = *to, .bytes = bytes,
+                          .len = len };
+  lwt_t *promise = NULL;
+  uint32_t hop;
+  int error;
+
+  if (!e->s)
+    return lwt_fail(LWT_ECONNABORTED, "udp_send");
+  if (to->family != 4)
+    return lwt_fail(LWT_ENOTSUP, "udp_send");
+  if (!to->port)
+    return lwt_fail(LWT_EINVAL, "udp_send");
+  if (len > MAX_PAYLOAD)
+    return lwt_fail(LWT_EMSGSIZE, "udp_send");
+  net_clock(e->s);
+  if (e->refused.family && lwt_addr_equal(&e->refused, to)) {
+    e->refused.family = 0;
+    return lwt_fail(LWT_ECONNREFUSED, "udp_send");
+  }
+  error = net_ipv4_hop(e->s, net_ip4(to), &hop);
+  if (!error && hop > 1 && hop != UINT32_MAX && !net_arp_known(e->s, hop)) {
+    error = await_neighbour(e, hop, &init, &promise);
+    if (promise)
+      return promise;
+    if (error == 1)
+      error = 0;
+    else if (error == LWT_ENOBUFS)
+      return lwt_return(NULL); /* dropped for want of room, and counted */
+  }
+  if (!error)
+    error = emit(e, to, bytes, len);
+  return error ? lwt_fail(error, "udp_send") : lwt_return(NULL);
+}
+
+/* ---- Life -------------------------------------------------------------- */
+
+/* Take the endpoint out of the stack; whoever waits for it is told. */
+static void detach(struct endpoint *e)
+{
+  struct net_stack *s = e->s;
+  struct endpoint **link = bucket_of(s, e->addr.port);
+  struct pending *p;
+  struct item *item;
+
+  while (*link != e)
+    link = &(*link)->next;
+  *link = e->next;
+  s->udp->count--;
+  e->s = NULL;
+  while ((item = e->queue)) {
+    e->queue = item->next;
+    lwt_datagram_free(item->datagram);
+    lwt__free(item);
+  }
+  lwt_reject(&e->receiver, LWT_ECONNABORTED, "udp_receive");
+  while ((p = e->pending)) {
+    unlink_pending(p);
+    net_arp_unwait(&p->waiter);
+    lwt_reject(&p->r, LWT_ECONNABORTED, "udp_send");
+    lwt__free(p);
+  }
+}
+
+static void udp_close(struct lwt_udp *udp)
+{
+  struct endpoint *e = (struct endpoint *)udp;
+  int held = lwt__hold();
+
+  if (e->s)
+    detach(e);
+  lwt__free(e);
+  lwt__release(held);
+}
+
+static struct lwt_addr udp_local(struct lwt_udp *udp)
+{
+  return ((struct endpoint *)udp)->addr;
+}
+
+static const struct lwt_udp_ops udp_ops = {
+  .receive = udp_receive, .send = udp_send, .close = udp_close, .local = udp_local
+};
+
+/* Whether nobody is in the way of binding to addr. */
+static int is_free(struct net_stack *s, const struct lwt_addr *addr)
+{
+  struct endpoint *e;
+
+  for (e = *bucket_of(s, addr->port); e; e = e->next)
+    if (e->addr.port == addr->port && (is_any(&e->addr) || is_any(addr) ||
+                                       net_ip4(&e->addr) == net_ip4(addr)))
+      return 0;
+  return 1;
+}
+
+/* A port at random, or the next one that is free (RFC 6056). */
+static int choose_port(struct net_stack *s, struct lwt_addr *addr)
+{
+  uint32_t start = (uint32_t)net_random(s), i;
+
+  for (i = 0; i < EPHEMERAL_COUNT; i++) {
+    addr->port = (uint16_t)(EPHEMERAL_FIRST + (start + i) % EPHEMERAL_COUNT);
+    if (is_free(s, addr))
+      return 0;
+  }
+  return LWT_EADDRINUSE;
+}
+
+int net_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
+                 struct lwt_udp **udp)
+{
+  struct net_stack *s = (struct net_stack *)stack;
+  struct lwt_addr local = net_addr4(net_ip4(addr), addr->port);
+  struct endpoint *e, **bucket;
+
+  if (s->closing)
+    return LWT_ENETDOWN;
+  if (addr->family != 4)
+    return LWT_ENOTSUP;
+  if (!is_any(addr) && !net_ip_is_local(s, addr))
+    return LWT_EADDRNOTAVAIL;
+  if (s->udp->count >= s->config.max_udp)
+    return LWT_EMFILE;
+  if (local.port ? !is_free(s, &local) : choose_port(s, &local))
+    return LWT_EADDRINUSE;
+  e = lwt__alloc(sizeof *e);
+  if (!e)
+    return LWT_ENOMEM;
+  memset(e, 0, sizeof *e);
+  e->udp.ops = &udp_ops;
+  e->s = s;
+  e->addr = local;
+  e->queue_end = &e->queue;
+  bucket = bucket_of(s, local.port);
+  e->next = *bucket;
+  *bucket = e;
+  s->udp->count++;
+  *udp = &e->udp;
+  return 0;
+}
+
+int net_udp_init(struct net_stack *s)
+{
+  s->udp = lwt__alloc(sizeof *s->udp);
+  if (!s->udp)
+    return LWT_ENOMEM;
+  memset(s->udp, 0, sizeof *s->udp);
+  return 0;
+}
+
+void net_udp_fini(struct net_stack *s)
+{
+  unsigned i;
+
+  if (!s->udp)
+    return;
+  for (i = 0; i < BUCKETS; i++)
+    while (s->udp->bucket[i])
+      detach(s->udp->bucket[i]);
+  lwt__free(s->udp);
+  s->udp = NULL;
+}
+
+void net_udp_dump(struct net_stack *s, FILE *out)
+{
+  char text[LWT_ADDR_TEXT];
+  struct endpoint *e;
+  unsigned i;
+
+  for (i = 0; i < BUCKETS; i++)
+    for (e = s->udp->bucket[i]; e; e = e->next)
+      fprintf(out, "udp %s, %u bytes of memory unread\n",
+              lwt_addr_format(&e->addr, text, sizeof text), (unsigned)e->cost);
+}
