@@ -76,42 +76,39 @@ static inline lwt_t *call_catch(lwt_catch_fn *h, void *env, struct promise *sour
   return h(env, (struct lwt_error){ (int)o.code, o.what });
 }
 
-/* Apart, so that the short way saves no registers for the long one. */
-static __attribute__((noinline)) lwt_t *bind_slow(lwt_t *p, lwt_bind_fn *f, void *env,
-                                                  const char *where)
+lwt_t *lwt_bind_at(lwt_t *p, lwt_bind_fn *f, void *env, const char *where)
 {
-  if (!lwt__is_inline(p)) {
-    if (P(p)->state == LWT_REJECTED)
-      return p;
-    if (P(p)->state == LWT_FULFILLED && enter()) {
-      p = call_bind(f, env, P(p));
+  if (likely(lwt__is_inline(p))) {
+    if (likely(enter())) {
+      p = f(env, lwt__inline_value(p));
       leave();
       return p;
     }
+  } else if (P(p)->state == LWT_REJECTED) {
+    return p;
+  } else if (P(p)->state == LWT_FULFILLED && enter()) {
+    p = call_bind(f, env, P(p));
+    leave();
+    return p;
   }
   return chained(chain(p, sizeof(struct promise), K_BIND, (void *)f, env, where));
 }
 
-lwt_t *lwt_bind_at(lwt_t *p, lwt_bind_fn *f, void *env, const char *where)
-{
-  if (likely(lwt__is_inline(p)) && likely(enter())) {
-    p = f(env, lwt__inline_value(p));
-    leave();
-    return p;
-  }
-  return bind_slow(p, f, env, where);
-}
-
-static __attribute__((noinline)) lwt_t *map_slow(lwt_t *p, lwt_map_fn *f, void *env,
-                                                 const char *where)
+lwt_t *lwt_map_at(lwt_t *p, lwt_map_fn *f, void *env, const char *where)
 {
   struct outcome o;
   struct promise *lender;
   void *value;
 
-  if (!lwt__is_inline(p) && P(p)->state == LWT_REJECTED)
+  if (likely(lwt__is_inline(p))) {
+    if (likely(enter())) {
+      value = f(env, lwt__inline_value(p));
+      leave();
+      return lwt_return(value);
+    }
+  } else if (P(p)->state == LWT_REJECTED) {
     return p;
-  if (!lwt__is_inline(p) && P(p)->state == LWT_FULFILLED && enter()) {
+  } else if (P(p)->state == LWT_FULFILLED && enter()) {
     lwt__take(P(p), &o, &lender);
     value = f(env, o.value);
     if (lender)
@@ -120,18 +117,6 @@ static __attribute__((noinline)) lwt_t *map_slow(lwt_t *p, lwt_map_fn *f, void *
     return lwt_return(value);
   }
   return chained(chain(p, sizeof(struct promise), K_MAP, (void *)f, env, where));
-}
-
-lwt_t *lwt_map_at(lwt_t *p, lwt_map_fn *f, void *env, const char *where)
-{
-  void *value;
-
-  if (likely(lwt__is_inline(p)) && likely(enter())) {
-    value = f(env, lwt__inline_value(p));
-    leave();
-    return lwt_return(value);
-  }
-  return map_slow(p, f, env, where);
 }
 
 lwt_t *lwt_catch_at(lwt_t *p, lwt_catch_fn *h, void *env, const char *where)
@@ -381,6 +366,10 @@ static int on(lwt_t *p, enum kind kind, void *f, void *g, void *env)
 
 int lwt_on_success(lwt_t *p, lwt_value_fn *f, void *env)
 {
+  if (lwt_state(p) == LWT_REJECTED) {
+    lwt_drop(p); /* unseen */
+    return 0;
+  }
   return on(p, K_ON_SUCCESS, (void *)f, NULL, env);
 }
 
@@ -404,13 +393,18 @@ static void run_on(struct promise *p, struct promise *source)
   struct outcome o;
   struct promise *lender;
 
+  if (p->kind == K_ON_SUCCESS && source->state == LWT_REJECTED) {
+    lwt__node_free(p);
+    lwt__unref(source); /* unseen */
+    return;
+  }
   lwt__take(source, &o, &lender);
   if (p->kind == K_ON_TERMINATION) {
     ((lwt_call_fn *)p->fn)(p->env);
   } else if (o.state == LWT_FULFILLED) {
     if (p->kind != K_ON_FAILURE)
       ((lwt_value_fn *)p->fn)(p->env, o.value);
-  } else if (p->kind != K_ON_SUCCESS) {
+  } else {
     ((lwt_error_fn *)(p->kind == K_ON_ANY ? ((struct promise2 *)p)->fn2 : p->fn))(
       p->env, (struct lwt_error){ (int)o.code, o.what });
   }
