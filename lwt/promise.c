@@ -271,8 +271,10 @@ lwt_t *lwt_ref(lwt_t *p)
   return p;
 }
 
-void lwt__drop_boxed(lwt_t *p)
+void lwt_drop(lwt_t *p)
 {
+  if (!p || lwt__is_inline(p))
+    return;
   lwt__unref(P(p));
   lwt__leave();
 }
@@ -324,8 +326,12 @@ static lwt_t *value_node(void *value, lwt_drop_fn *drop)
   return H(p);
 }
 
-lwt_t *lwt__return_boxed(void *value)
+lwt_t *lwt_return(void *value)
 {
+  intptr_t word = (intptr_t)((uintptr_t)value << 1);
+
+  if (likely((void *)(word >> 1) == value))
+    return (lwt_t *)(word | 1);
   return value_node(value, NULL);
 }
 

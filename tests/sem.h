@@ -23,7 +23,7 @@
 
 #define V(n) ((void *)(intptr_t)(n))
 
-/* ---- A log of what happened, in order ------------------------------------ */
+/* ---- A log of what happened, in order -------------------------------------- */
 
 static char sem_log[512];
 
@@ -45,7 +45,7 @@ __attribute__((unused)) static int noted(const char *want)
   return same;
 }
 
-/* ---- Rejections that nobody looked at ------------------------------------ */
+/* ---- Rejections that nobody looked at -------------------------------------- */
 
 static struct {
   int calls;
@@ -71,7 +71,7 @@ __attribute__((unused)) static int lost(void)
   return n;
 }
 
-/* ---- Callbacks ----------------------------------------------------------- */
+/* ---- Callbacks ------------------------------------------------------------- */
 
 struct cb {
   const char *name;          /* noted at each call */
@@ -156,7 +156,7 @@ __attribute__((unused)) static void act_cancel(struct cb *cb)
   lwt_cancel(cb->arg);
 }
 
-/* ---- States -------------------------------------------------------------- */
+/* ---- States ---------------------------------------------------------------- */
 
 __attribute__((unused)) static int pending(lwt_t *p)
 {
@@ -178,7 +178,7 @@ __attribute__((unused)) static int canceled(lwt_t *p)
   return failed(p, LWT_ECANCELED);
 }
 
-/* ---- The program --------------------------------------------------------- */
+/* ---- The program ----------------------------------------------------------- */
 
 struct sem_test {
   const char *name;

@@ -99,7 +99,7 @@ static void ret_final(void)
   ok(lost() == 0, "RET-15 ... or seen");
 }
 
-/* ---- lwt_wait, lwt_task -------------------------------------------------- */
+/* ---- lwt_wait, lwt_task ---------------------------------------------------- */
 
 static lwt_t *make(int task, struct lwt_resolver *r)
 {
@@ -261,7 +261,7 @@ static void rac(void)
   lwt_drop(p);
 }
 
-/* ---- States -------------------------------------------------------------- */
+/* ---- States ---------------------------------------------------------------- */
 
 static void sta(void)
 {
@@ -298,7 +298,7 @@ static void sta(void)
   lwt_drop(p);
 }
 
-/* ---- When callbacks run -------------------------------------------------- */
+/* ---- When callbacks run ---------------------------------------------------- */
 
 /* In the callback of one promise, settle another whose callback notes "b". */
 static lwt_t *nested;
@@ -327,6 +327,7 @@ static void wak(void)
   ok(noted("[ ( 2) c b ]"), "WAK-01 (differs) WAK-03 WAK-08 WAK-12 nested: the state "
      "changes at once, the callbacks run when those that are ready have run");
   ok(is(p2, 0), "WAK-01 ... everything has settled by then");
+  lwt_abandon(&r2);
   lwt_drop(p1);
   lwt_drop(p2);
   lwt_drop(q);

@@ -62,7 +62,7 @@ static void can_nested(void)
   lwt_drop(other_task);
 }
 
-/* ---- How far it goes ------------------------------------------------------ */
+/* ---- How far it goes ------------------------------------------------------- */
 
 static lwt_t *link(int kind, lwt_t *p, struct cb *f)
 {
@@ -220,7 +220,7 @@ static void can_done(void)
   lwt_drop(f.then);
 }
 
-/* ---- on_cancel ------------------------------------------------------------ */
+/* ---- on_cancel ------------------------------------------------------------- */
 
 static void onc(void)
 {
@@ -310,7 +310,7 @@ static void onc_result(void)
   lwt_drop(in);
 }
 
-/* ---- Shields -------------------------------------------------------------- */
+/* ---- Shields --------------------------------------------------------------- */
 
 enum shield { PROTECTED, NO_CANCEL, WRAP };
 

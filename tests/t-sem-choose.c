@@ -99,7 +99,7 @@ static void rows(void)
   RUN_ROWS(npick_rows);
 }
 
-/* ---- Identity, and losers that live on ----------------------------------- */
+/* ---- Identity, and losers that live on ------------------------------------- */
 
 static void choose_same(void)
 {
@@ -142,7 +142,7 @@ static void choose_same(void)
   ok(lost() == 0, "CHO-11 ... its late rejection is not reported");
 }
 
-/* ---- Random choice ------------------------------------------------------- */
+/* ---- Random choice --------------------------------------------------------- */
 
 static int draw(combine_fn *combine, const char *inputs, int *canceled_all)
 {
@@ -211,7 +211,7 @@ static void choose_random(void)
   is_str(second, first, "CHO-08 the same seed, the same choices");
 }
 
-/* ---- Several settled in one callback -------------------------------------- */
+/* ---- Several settled in one callback --------------------------------------- */
 
 static void act_two(struct cb *cb)
 {
@@ -240,13 +240,15 @@ static void nchoose_later(void)
   lwt_abandon(&r[1]);
 }
 
-/* ---- The order of pick ---------------------------------------------------- */
+/* ---- The order of pick ----------------------------------------------------- */
 
 static lwt_t *watched_winner, *watched_result;
 
 static void act_watch(struct cb *cb)
 {
   (void)cb;
+  if (!watched_result) /* it was made settled: no memory */
+    return;
   note(pending(watched_winner) ? "winner pending" : "winner settled");
   note(pending(watched_result) ? "result pending" : "result settled");
 }
@@ -261,6 +263,7 @@ static void order(combine_fn *combine, int reject, const char *id)
   lwt_on_cancel(t2, cb_call, &loser);
   q = lwt_catch(lwt_ref(t2), cb_catch, &loser2);
   watched_winner = t1;
+  watched_result = NULL;
   watched_result = combine(2, (lwt_t *[]){ lwt_ref(t1), lwt_ref(t2) }, LWT_WHERE);
   lwt_on_termination(lwt_ref(watched_result), cb_call, &res);
   if (reject)

@@ -123,7 +123,7 @@ static void ona_all_run(void)
   lwt_drop(p);
 }
 
-/* ---- lwt_async ----------------------------------------------------------- */
+/* ---- lwt_async ------------------------------------------------------------- */
 
 static lwt_t *run_prefix(struct cb *f, struct lwt_resolver *r)
 {

@@ -91,7 +91,7 @@ static void try_pending(void)
   lwt_drop(b.h.then);
 }
 
-/* ---- finalize ------------------------------------------------------------ */
+/* ---- finalize -------------------------------------------------------------- */
 
 /* One row: what happens to the body and to the finalizer's promise.  F, R: at
  * once; f, r: pending at first.  The value of the body is 1, its error
