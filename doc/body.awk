@@ -71,7 +71,8 @@ function names(line,    out, text, name) {
     sub(/ \*$/, "", name)
     out = out substr(line, 1, RSTART - 1)
     if (name in page_of && out !~ /<a [^>]*>$/)
-      out = out "<a class=\"name\" href=\"" root page_of[name] "#" name "\"><code>" text "</code></a>"
+      out = out "<a class=\"name\" href=\"" root page_of[name] "#" name "\"><code>" \
+        text "</code></a>"
     else
       out = out "<code>" text "</code>"
     line = substr(line, RSTART + RLENGTH)

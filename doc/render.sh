@@ -1,5 +1,5 @@
 #!/bin/sh
-# render.sh SRCDIR OUTDIR HEADER... - the site from doc/*.md, NEWS and the public headers.
+# render.sh SRCDIR OUTDIR HEADER... - the site from documents, NEWS and headers.
 # SPDX-License-Identifier: ISC
 #
 # Each document is one page: lowdown makes HTML of it, body.awk adds anchors and
@@ -12,7 +12,7 @@ export LC_ALL
 src=$1
 out=$2
 shift 2
-headers=$*
+headers="lwt/lwt.h $(printf '%s\n' "$@" | sort | sed '/^lwt\/lwt\.h$/d')"
 doc=$src/doc
 AWK=${AWK:-awk}
 LOWDOWN=${LOWDOWN:-lowdown}
@@ -56,8 +56,9 @@ markdown() {
 
 # body NAME <MARKDOWN: NAME.body and NAME.toc
 body() {
-  markdown | "$AWK" -v symbols="$work/symbols" -v toc="$work/$1.toc" -v root= \
-    -f "$doc/highlight.awk" -f "$doc/body.awk" >"$work/$1.body"
+  markdown >"$work/html"
+  "$AWK" -v symbols="$work/symbols" -v toc="$work/$1.toc" -v root= \
+    -f "$doc/highlight.awk" -f "$doc/body.awk" "$work/html" >"$work/$1.body"
 }
 
 title_of() {

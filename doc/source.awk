@@ -9,7 +9,7 @@ BEGIN {
     load_symbols(symbols)
     begin_code()
     print "<h1><code>" name "</code></h1>"
-    print "<pre class=\"source\" tabindex=\"0\"><code class=\"language-c\">"
+    printf "<pre class=\"source\" tabindex=\"0\"><code class=\"language-c\">"
   }
 }
 

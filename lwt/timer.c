@@ -152,8 +152,9 @@ static unsigned earliest(const struct wheel *wheel, unsigned *slot, uint64_t *st
   return LEVELS;
 found:
   *slot = word * 64 + (unsigned)__builtin_ctzll(wheel->used[level][word]);
-  above = level == LEVELS - 1 ? 0
-                              : wheel->now >> (DIGIT * (level + 1)) << (DIGIT * (level + 1));
+  above = 0;
+  if (level < LEVELS - 1)
+    above = wheel->now >> (DIGIT * (level + 1)) << (DIGIT * (level + 1));
   *start = above | (uint64_t)*slot << (DIGIT * level);
   return level;
 }

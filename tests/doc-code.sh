@@ -78,8 +78,23 @@ block() { # ID LINE KIND FROM
 }
 
 [ $# -gt 0 ] || set -- "$top_srcdir"/README.md "$top_srcdir"/doc/*.md
+# Each `name()` in the text is the name of something in the tree or in the
+# document's own code.
+names_exist() { # DOCUMENT
+  awk '/^```/ { inside = !inside } !inside' "$1" |
+    grep -o '`[a-z][a-z_0-9]*()`' | tr -d '`()' | sort -u >"$tap_dir/names"
+  {
+    awk '/^```/ { inside = !inside } inside' "$1"
+    cd "$top_srcdir" && cat lwt/*.[ch] net/*.[ch] lwt-unix/*.[ch] examples/*.c
+  } 2>/dev/null | grep -o '[a-z][a-z_0-9]*' | sort -u |
+    comm -13 - "$tap_dir/names" >"$tap_dir/unknown"
+  cat "$tap_dir/unknown"
+  [ ! -s "$tap_dir/unknown" ]
+}
+
 for document; do
   [ -f "$document" ] || continue
+  try "$(basename "$document"): the functions that it names exist" names_exist "$document"
   awk -v dir="$tap_dir" -v name="$(basename "$document" .md)" \
     -f "$top_srcdir/tests/doc-code.awk" "$document" >"$tap_dir/list" || exit 99
   while read -r id line kind from; do

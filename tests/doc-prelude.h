@@ -25,6 +25,9 @@ lwt_t *read_into(void *source, char *bytes, size_t len);
 lwt_map_fn to_upper;
 lwt_catch_fn instead;
 void beat(void);
+void capitals(char *bytes, size_t len);
 extern char a[100];
+extern struct lwt_flow *flow;
+extern char bytes[100];
 
 #endif

@@ -27,7 +27,7 @@ else
   skip "rendering again gives the same bytes" "no lowdown"
 fi
 
-"$PYTHON" "$top_srcdir/tests/site.py" "$site" $tap_count >"$tap_dir/tap"
+"$PYTHON" "$top_srcdir/tests/site_pages.py" "$site" $tap_count >"$tap_dir/tap"
 status=$?
 cat "$tap_dir/tap"
 [ $status -le 1 ] || exit 99

@@ -1,7 +1,7 @@
-# site.py - whether the rendered site holds together.
+# site_pages.py - whether the rendered site holds together.
 # SPDX-License-Identifier: ISC
 #
-# For site.sh: python3 site.py DIRECTORY COUNT prints TAP after COUNT other tests,
+# For site.sh: python3 site_pages.py DIRECTORY COUNT prints TAP after COUNT other tests,
 # without a plan.  HTML is
 # well-formed, every internal link and anchor leads somewhere, every page can be
 # reached from the front page, nothing is loaded from elsewhere, and the feed is
@@ -84,7 +84,7 @@ class Page(HTMLParser):
         self.leftover(data)
 
     def leftover(self, data):
-        if re.search(r"@[A-Z]+@", data):
+        if re.search(r"@[A-Z-]+@", data):
             self.problem("placeholder: " + data.strip())
 
 
