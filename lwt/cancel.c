@@ -20,8 +20,8 @@ static int cancel_leaf(struct promise *p)
 {
   if (p->kind == K_SLEEP || p->kind == K_TIMEOUT) {
     lwt__timer_remove(p);
-  } else if (p->kind == K_PAUSE) {
-    lwt__pause_remove(p);
+  } else if (p->kind == K_QUEUED) {
+    lwt__unhook(&p->w);
   } else if (!(p->flags & F_CANCELABLE)) {
     return 0;
   } else if (p->flags & F_STOP) {

@@ -162,6 +162,7 @@ static void wait_cleanup(struct promise *p, struct promise *q, const struct outc
   if (o->state == LWT_FULFILLED) {
     p->value = o->value;
     p->drop = o->drop;
+    p->flags |= o->grant ? F_SAVED_GRANT : 0;
     if (lender) {
       p->flags |= F_LENT;
       p->drop = (lwt_drop_fn *)(void *)lender;
@@ -215,12 +216,13 @@ static void end_cleanup(struct promise *p, struct promise *source)
   } else {
     o.value = p->value;
     o.drop = p->drop;
+    o.grant = (p->flags & F_SAVED_GRANT) != 0;
     if (p->flags & F_LENT) {
       lender = (struct promise *)(void *)p->drop;
       o.drop = NULL;
     }
   }
-  p->flags &= (uint16_t) ~(F_CLEANUP | F_REJECTED | F_LENT);
+  p->flags &= (uint16_t) ~(F_CLEANUP | F_REJECTED | F_LENT | F_SAVED_GRANT);
   if (source->state == LWT_FULFILLED) {
     lwt__unref(source);
     lwt__settle_lent(p, &o, lender);

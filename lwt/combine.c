@@ -222,6 +222,7 @@ static void join_end(struct group *g)
     free_result(g->p.kind, g->p.fn);
   } else {
     g->result.state = LWT_FULFILLED;
+    g->result.grant = 0;
     g->result.value = g->p.fn;
     g->result.drop = g->p.kind == K_ALL ? lwt_vec_free : NULL;
   }
@@ -369,6 +370,7 @@ static void take_many(struct group *g, size_t i, struct promise *first)
     }
   }
   g->result.state = LWT_FULFILLED;
+  g->result.grant = 0;
   g->result.value = g->p.fn;
   g->result.drop = split ? lwt_split_free : lwt_vec_free;
 }

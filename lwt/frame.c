@@ -158,9 +158,7 @@ int lwt__frame_await(struct lwt_frame *frame, lwt_t *p, void *label)
   struct frame *f = F(frame);
 
   if (lwt__is_inline(p)) {
-    f->result.state = LWT_FULFILLED;
-    f->result.value = lwt__inline_value(p);
-    f->result.drop = NULL;
+    lwt__frame_value(frame, lwt__inline_value(p), NULL);
     return 0;
   }
   if (unlikely(!p)) {
@@ -208,7 +206,8 @@ void lwt__frame_ignore(struct lwt_frame *frame)
   struct outcome *o = &F(frame)->result;
 
   o->state = LWT_PENDING;
-  lwt__drop_value(o->value, o->drop);
+  if (!o->grant)
+    lwt__drop_value(o->value, o->drop);
 }
 
 void lwt__frame_value(struct lwt_frame *frame, void *value, lwt_drop_fn *drop)
@@ -216,6 +215,7 @@ void lwt__frame_value(struct lwt_frame *frame, void *value, lwt_drop_fn *drop)
   struct outcome *o = &F(frame)->result;
 
   o->state = LWT_FULFILLED;
+  o->grant = 0;
   o->value = value;
   o->drop = drop;
 }

@@ -55,7 +55,7 @@ enum kind {
   K_FREE, /* on a free list */
   K_VALUE, /* made settled */
   K_WAIT, /* lwt_wait, lwt_task: settled through a resolver */
-  K_PAUSE,
+  K_QUEUED, /* stands in a wait queue by its own w: pause, locks, channels */
   K_SLEEP,
   K_TIMEOUT,
   /* one source, no user code that sees failures */
@@ -93,7 +93,8 @@ enum flag {
   F_SEEN = 2,         /* somebody has looked at the rejection */
   F_DROPPED = 4,      /* pending without handles: the outcome is discarded */
   F_ASYNC = 8,        /* pending without handles: a rejection is reported */
-  F_RUNNING = 16,     /* its callback is on the stack */
+  F_RUNNING = 16,     /* pending; its callback is on the stack */
+  F_GRANT = 16,       /* settled; drop takes back what nobody received */
   F_KILL = 32,        /* cancel it at its next wait */
   F_RESOLVER = 64,    /* a resolver points to it */
   F_CANCELABLE = 128, /* lwt_task */
@@ -104,6 +105,7 @@ enum flag {
   F_IMMORTAL = 4096,  /* static */
   F_ON_CANCEL = 8192, /* on_cancel waiters are at the head of the list */
   F_WORK = 16384,     /* a group that is on a walk's list */
+  F_SAVED_GRANT = 16384, /* with F_CLEANUP: the outcome is a grant */
   F_DECIDED = 32768   /* a pick that has its winner */
 };
 
@@ -147,6 +149,7 @@ struct entry {
 /* What a promise has become. */
 struct outcome {
   uint8_t state;
+  uint8_t grant; /* fulfilled: drop is only for a value nobody received */
   union {
     struct {
       void *value;
@@ -454,9 +457,16 @@ void lwt__cancel(struct promise *p);
 /* A pending p has lost its last handle. */
 void lwt__abandon(struct promise *p);
 
-/* Take a timer or a pause out of its queue. */
+/* Take a timer out of the wheel. */
 void lwt__timer_remove(struct promise *p);
-void lwt__pause_remove(struct promise *p);
+
+/* A promise at the end of a wait queue, which is the list of waiters of
+ * `queue`; cancel takes it out.  a, b: what it waits with, in fn and env. */
+lwt_t *lwt__wait_in(struct promise *queue, void *a, void *b, const char *where);
+/* The promise at the head of a queue, taken out; NULL if there is none. */
+struct promise *lwt__queue_pop(struct promise *queue);
+/* Fulfil p with a grant: if nobody receives it, undo(value) is called. */
+void lwt__grant(struct promise *p, void *value, lwt_drop_fn *undo);
 /* Settle the earliest timers that are due by now, those of one slot, so that
  * their callbacks find them in the cache.  Returns 0 when none is left. */
 int lwt__timers_run(uint64_t now);

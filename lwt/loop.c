@@ -38,17 +38,7 @@ uint64_t lwt_now(void)
 
 lwt_t *lwt_pause_at(const char *where)
 {
-  struct promise *p = lwt__node(sizeof *p, K_PAUSE, where);
-
-  if (unlikely(!p))
-    return lwt__oom();
-  lwt__hook(&lwt__t.paused, &p->w);
-  return H(p);
-}
-
-void lwt__pause_remove(struct promise *p)
-{
-  lwt__unhook(&p->w);
+  return lwt__wait_in(&lwt__t.paused, NULL, NULL, where);
 }
 
 size_t lwt__run_paused(void)
@@ -137,7 +127,7 @@ static struct lwt_error result(lwt_t *p, void **value)
     return (struct lwt_error){ (int)o.code, o.what };
   if (value)
     *value = o.value;
-  else
+  else if (!o.grant)
     lwt__drop_value(o.value, o.drop);
   return (struct lwt_error){ 0, NULL };
 }

@@ -92,6 +92,13 @@ void lwt__fulfill(struct promise *p, void *value, lwt_drop_fn *drop)
   publish(p);
 }
 
+void lwt__grant(struct promise *p, void *value, lwt_drop_fn *undo)
+{
+  if (undo)
+    p->flags |= F_GRANT;
+  lwt__fulfill(p, value, undo);
+}
+
 void lwt__reject(struct promise *p, int code, const char *what, const char *origin)
 {
   p->state = LWT_REJECTED;
@@ -103,7 +110,9 @@ void lwt__reject(struct promise *p, int code, const char *what, const char *orig
 
 void lwt__settle(struct promise *p, const struct outcome *o)
 {
-  if (o->state == LWT_FULFILLED)
+  if (o->state == LWT_FULFILLED && o->grant)
+    lwt__grant(p, o->value, o->drop);
+  else if (o->state == LWT_FULFILLED)
     lwt__fulfill(p, o->value, o->drop);
   else
     lwt__reject(p, (int)o->code, o->what, o->origin);
@@ -127,7 +136,9 @@ void lwt__settle_lent(struct promise *p, const struct outcome *o, struct promise
 static inline void look(struct promise *source, struct outcome *o)
 {
   o->state = source->state;
+  o->grant = 0;
   if (likely(source->state == LWT_FULFILLED)) {
+    o->grant = (source->flags & F_GRANT) != 0;
     o->value = source->value;
     o->drop = source->drop;
   } else {
@@ -378,6 +389,30 @@ struct lwt_error lwt_error(lwt_t *p)
     return (struct lwt_error){ 0, NULL };
   look(P(p), &o);
   return (struct lwt_error){ (int)o.code, o.what };
+}
+
+/* ---- Wait queues ---------------------------------------------------------- */
+
+lwt_t *lwt__wait_in(struct promise *queue, void *a, void *b, const char *where)
+{
+  struct promise *p = lwt__node(sizeof *p, K_QUEUED, where);
+
+  if (unlikely(!p))
+    return lwt__oom();
+  p->fn = a;
+  p->env = b;
+  lwt__hook(queue, &p->w);
+  return H(p);
+}
+
+struct promise *lwt__queue_pop(struct promise *queue)
+{
+  struct waiter *w = queue->waiters;
+
+  if (!w)
+    return NULL;
+  lwt__unhook(w);
+  return lwt__owner(w);
 }
 
 /* ---- Resolvers ---------------------------------------------------------- */
