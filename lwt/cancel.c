@@ -14,6 +14,19 @@
  */
 #include "internal.h"
 
+/* Out of its wait queue. */
+static void cancel_queued(struct promise *p)
+{
+  struct lwt_value v = { p->fn, (lwt_drop_fn *)p->env };
+  int owns = p->flags & F_OWNS;
+
+  lwt__unhook(&p->w);
+  p->flags &= (uint16_t)~F_OWNS;
+  lwt__reject(p, LWT_ECANCELED, lwt__canceled.what, NULL);
+  if (owns)
+    lwt__drop_value(v.value, v.drop);
+}
+
 /* p is a pending leaf (lwt_wait, timer, pause): reject it.  Its waiters become
  * ready.  Returns 0 if it cannot be cancelled. */
 static int cancel_leaf(struct promise *p)
@@ -21,7 +34,8 @@ static int cancel_leaf(struct promise *p)
   if (p->kind == K_SLEEP || p->kind == K_TIMEOUT) {
     lwt__timer_remove(p);
   } else if (p->kind == K_QUEUED) {
-    lwt__unhook(&p->w);
+    cancel_queued(p);
+    return 1;
   } else if (!(p->flags & F_CANCELABLE)) {
     return 0;
   } else if (p->flags & F_STOP) {
@@ -99,7 +113,9 @@ void lwt__cancel(struct promise *p)
 {
   struct group *work = NULL, *done = NULL, *g;
   size_t i;
+  uint8_t draining = lwt__t.draining;
 
+  lwt__t.draining = 1; /* drop functions run nothing meanwhile */
   cancel_line(p, &work);
   while ((g = work)) {
     work = g->work;
@@ -115,6 +131,7 @@ void lwt__cancel(struct promise *p)
     done = g->work;
     g->p.flags &= (uint16_t)~F_WORK;
   }
+  lwt__t.draining = draining;
 }
 
 void lwt_cancel(lwt_t *p)

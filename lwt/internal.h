@@ -32,6 +32,7 @@
 #include <lwt.h>
 #include <lwt/engine.h>
 #include <lwt/memory.h>
+#include <lwt/sync.h>
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -99,6 +100,7 @@ enum flag {
   F_RESOLVER = 64,    /* a resolver points to it */
   F_CANCELABLE = 128, /* lwt_task */
   F_STOP = 256,       /* fn, env: the producer's stop function */
+  F_OWNS = 256,       /* K_QUEUED: fn, env: a value and its drop function */
   F_CLEANUP = 512,    /* waits for a finalizer; the outcome is in the union */
   F_REJECTED = 1024,  /* with F_CLEANUP: the outcome is a rejection */
   F_LENT = 2048,      /* settled; its value belongs to w.source */
@@ -270,6 +272,15 @@ static inline int lwt__sees_failure(const struct promise *p)
 {
   return p->kind >= K_CATCH && p->kind <= K_FRAME;
 }
+
+/* A wait queue is a promise as far as its list of waiters goes. */
+static inline struct promise *Q(struct lwt_queue *queue)
+{
+  return (struct promise *)(void *)queue;
+}
+_Static_assert(offsetof(struct promise, waiters) + sizeof(void *) <=
+                 sizeof(struct lwt_queue),
+               "lwt_queue");
 
 /* ---- Waiter lists and the ready queue ---------------------------------- */
 
@@ -465,6 +476,8 @@ void lwt__timer_remove(struct promise *p);
 lwt_t *lwt__wait_in(struct promise *queue, void *a, void *b, const char *where);
 /* The promise at the head of a queue, taken out; NULL if there is none. */
 struct promise *lwt__queue_pop(struct promise *queue);
+/* A fulfilled promise with a grant. */
+lwt_t *lwt__granted(void *value, lwt_drop_fn *undo);
 /* Fulfil p with a grant: if nobody receives it, undo(value) is called. */
 void lwt__grant(struct promise *p, void *value, lwt_drop_fn *undo);
 /* Settle the earliest timers that are due by now, those of one slot, so that

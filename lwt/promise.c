@@ -391,6 +391,15 @@ struct lwt_error lwt_error(lwt_t *p)
   return (struct lwt_error){ (int)o.code, o.what };
 }
 
+lwt_t *lwt__granted(void *value, lwt_drop_fn *undo)
+{
+  lwt_t *p = value_node(value, undo);
+
+  if (likely(p != lwt__oom()))
+    P(p)->flags |= F_GRANT;
+  return p;
+}
+
 /* ---- Wait queues ---------------------------------------------------------- */
 
 lwt_t *lwt__wait_in(struct promise *queue, void *a, void *b, const char *where)
