@@ -197,7 +197,9 @@ void lwt__sever(struct waiter *w)
 {
   struct group *work = NULL, *g;
   size_t i;
+  uint8_t draining = lwt__t.draining;
 
+  lwt__t.draining = 1;
   sever_line(w, &work);
   while ((g = work)) {
     work = g->work;
@@ -205,6 +207,7 @@ void lwt__sever(struct waiter *w)
       if (g->e[i].owner && !decided(&g->e[i].w))
         sever_line(&g->e[i].w, &work);
   }
+  lwt__t.draining = draining;
 }
 
 static void abandon_group(struct group *g)
