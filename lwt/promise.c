@@ -563,6 +563,21 @@ static void adopt(struct promise *p, struct promise *s)
   lwt__node_free(s);
 }
 
+/* A forward that nobody else sees is a detour: take its source instead. */
+static struct promise *shortcut(struct promise *s)
+{
+  struct promise *source;
+
+  while (s->kind == K_FORWARD && s->refs == 1 && !s->waiters &&
+         !(s->flags & (F_KILL | F_SHARED)) &&
+         (source = lwt__source(&s->w))->state == LWT_PENDING) {
+    lwt__unhook(&s->w);
+    lwt__node_free(s);
+    s = source;
+  }
+  return s;
+}
+
 /* Only w waits for p, and nobody else can look at it. */
 static int transparent(const struct promise *p)
 {
@@ -590,7 +605,7 @@ void lwt__become(struct promise *p, lwt_t *q)
       lwt__unref(s);
       lwt__reject(p, LWT_ECANCELED, "canceled", NULL);
     }
-  } else if (unlikely(s == p)) {
+  } else if (unlikely((s = shortcut(s)) == p)) {
     /* Waits for itself: pending for good. */
     p->kind = K_WAIT;
     lwt__unref(p);
