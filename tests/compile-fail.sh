@@ -72,12 +72,14 @@ for compiler in gcc clang; do
   try "$compiler: a pointer to another type" wrong $compiler \
     'int *i; lwt_await(f, &i, get_text());' 'incompatible pointer'
   try "$compiler: the same with lwt_await_error" wrong $compiler \
-    'lwt_await_error(f, &f->e, &f->n, get_text());' 'pointer to integer|integer from pointer'
+    'lwt_await_error(f, &f->e, &f->n, get_text());' \
+    'pointer to integer|integer from pointer'
   try "$compiler: an error for a value" wrong $compiler \
     'lwt_await(f, &f->e, get());' 'incompatible type|assigning to'
   try "$compiler: a typed promise where any is meant" wrong $compiler \
     'lwt_drop(get_text());' 'incompatible pointer'
-  try "$compiler: an unused promise" wrong $compiler 'lwt_pause();' 'unused.result|ignoring return'
+  try "$compiler: an unused promise" wrong $compiler \
+    'lwt_pause();' 'unused.result|ignoring return'
   try "$compiler: an unused bind" wrong $compiler \
     'lwt_map(get(), NULL, NULL);' 'unused.result|ignoring return'
   try "$compiler: an unused thread" wrong $compiler \

@@ -9,7 +9,7 @@ static void say(void *text)
   note(text);
 }
 
-/* ---- At each await ------------------------------------------------------------ */
+/* ---- At each await --------------------------------------------------------- */
 
 struct three {
   struct lwt_frame frame;
@@ -68,7 +68,7 @@ static void each(void)
     }
 }
 
-/* ---- Who sees LWT_ECANCELED goes on --------------------------------------------- */
+/* ---- Who sees LWT_ECANCELED goes on ---------------------------------------- */
 
 struct stubborn {
   struct lwt_frame frame;
@@ -116,7 +116,7 @@ static void stubborn(void)
   noted("");
 }
 
-/* ---- Itself ------------------------------------------------------------------------ */
+/* ---- Itself ---------------------------------------------------------------- */
 
 struct self {
   struct lwt_frame frame;
@@ -190,7 +190,7 @@ static void self(void)
   }
 }
 
-/* ---- Deferred calls that wait -------------------------------------------------------- */   /*LONG*/
+/* ---- Deferred calls that wait ---------------------------------------------- */
 
 struct closes {
   struct lwt_frame frame;
@@ -246,7 +246,7 @@ static void closes(void)
   noted("");
 }
 
-/* ---- Frames and others ------------------------------------------------------------------ */   /*LONG*/
+/* ---- Frames and others ----------------------------------------------------- */
 
 struct waits {
   struct lwt_frame frame;
@@ -333,7 +333,7 @@ static void others(void)
   noted("");
 }
 
-/* ---- No memory ---------------------------------------------------------------------------- */   /*LONG*/
+/* ---- No memory ------------------------------------------------------------- */
 
 struct owner {
   struct lwt_frame frame;

@@ -7,7 +7,7 @@
 
 #include "sem.h"
 
-/* ---- Where an await may stand ----------------------------------------------- */
+/* ---- Where an await may stand ---------------------------------------------- */
 
 struct walk {
   struct lwt_frame frame;
@@ -109,7 +109,7 @@ static void where(void)
   lwt_abandon(&r);
 }
 
-/* ---- Values and types --------------------------------------------------------- */
+/* ---- Values and types ------------------------------------------------------ */
 
 LWT_PROMISE(text, const char *);
 LWT_PROMISE(number, int);
@@ -232,7 +232,7 @@ static void takes(void)
   lwt_drop(p);
 }
 
-/* ---- How frames end ------------------------------------------------------------- */
+/* ---- How frames end -------------------------------------------------------- */
 
 static void say(void *text)
 {
@@ -325,7 +325,7 @@ static void ends(void)
   lwt_drop(p);
 }
 
-/* ---- Deferred calls ---------------------------------------------------------------- */
+/* ---- Deferred calls -------------------------------------------------------- */
 
 struct defers {
   struct lwt_frame frame;
@@ -411,7 +411,7 @@ static void defers_wait(void)
   lwt_drop(p);
 }
 
-/* ---- Interplay ---------------------------------------------------------------------- */   /*LONG*/   /*LONG*/
+/* ---- Interplay ------------------------------------------------------------- */
 
 static lwt_t *go_on(void *env, void *value)
 {
@@ -437,7 +437,7 @@ static void mixed(void)
   noted("");
 }
 
-/* ---- Many ----------------------------------------------------------------------------- */   /*LONG*/   /*LONG*/
+/* ---- Many ------------------------------------------------------------------ */
 
 struct hop {
   struct lwt_frame frame;
