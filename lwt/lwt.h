@@ -164,8 +164,17 @@ struct lwt_value {
 /* ---- Settled promises -------------------------------------------------- */
 
 /* Fulfilled with value.  Allocates nothing if the value is a small integer or
- * a pointer below 2^62. */
-LWT_API lwt_t *lwt_return(void *value) LWT_MUST_USE;
+ * a pointer below 2^62: it is then in the handle itself, shifted left by one,
+ * the lowest bit set. */
+LWT_API lwt_t *lwt__return_boxed(void *value) LWT_MUST_USE;
+LWT_MUST_USE static inline lwt_t *lwt_return(void *value)
+{
+  intptr_t word = (intptr_t)((uintptr_t)value << 1);
+
+  if (__builtin_expect(word >> 1 == (intptr_t)value, 1))
+    return (lwt_t *)(word | 1);
+  return lwt__return_boxed(value);
+}
 
 /* Fulfilled with a value that drop frees if nobody takes it.  Takes value; if
  * memory is out, it is dropped and the promise is rejected. */
@@ -353,7 +362,12 @@ LWT_API lwt_t *lwt_ref(lwt_t *p) LWT_MUST_USE;
 
 /* Give up the handle.  If it was the last and p is pending, what p waits for
  * is cancelled as far as nobody else holds it.  NULL is allowed. */
-LWT_API void lwt_drop(lwt_t *p);
+LWT_API void lwt__drop_boxed(lwt_t *p);
+static inline void lwt_drop(lwt_t *p)
+{
+  if (p && !((uintptr_t)p & 1))
+    lwt__drop_boxed(p);
+}
 
 /* Let p run on by itself.  A rejection, except LWT_ECANCELED, is reported as
  * lost.  Allocates nothing. */

@@ -282,10 +282,8 @@ lwt_t *lwt_ref(lwt_t *p)
   return p;
 }
 
-void lwt_drop(lwt_t *p)
+void lwt__drop_boxed(lwt_t *p)
 {
-  if (!p || lwt__is_inline(p))
-    return;
   lwt__unref(P(p));
   lwt__leave();
 }
@@ -337,12 +335,8 @@ static lwt_t *value_node(void *value, lwt_drop_fn *drop)
   return H(p);
 }
 
-lwt_t *lwt_return(void *value)
+lwt_t *lwt__return_boxed(void *value)
 {
-  intptr_t word = (intptr_t)((uintptr_t)value << 1);
-
-  if (likely((void *)(word >> 1) == value))
-    return (lwt_t *)(word | 1);
   return value_node(value, NULL);
 }
 
