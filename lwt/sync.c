@@ -129,22 +129,37 @@ void lwt_semaphore_give(struct lwt_semaphore *s)
 
 /* ---- Condition ------------------------------------------------------------------ */
 
-static lwt_t *relock(void *m)
+struct wait_locked {
+  struct lwt_frame frame;
+  struct lwt_condition *c;
+  struct lwt_mutex *m;
+  void *value;
+  struct lwt_error error;
+};
+
+LWT_STEP wait_locked_step(struct lwt_frame *frame)
 {
-  return lwt_mutex_lock(m);
+  struct wait_locked *w = (struct wait_locked *)frame;
+
+  lwt_begin(w);
+  lwt_await_error(w, &w->error, &w->value, lwt_condition_wait(w->c, NULL));
+  lwt_await(w, lwt_no_cancel(lwt_mutex_lock(w->m)));
+  if (w->error.code)
+    lwt_throw(w, w->error.code, w->error.what);
+  lwt_finish(w, w->value);
+  lwt_end(w);
 }
 
 lwt_t *lwt_condition_wait_at(struct lwt_condition *c, struct lwt_mutex *m,
                              const char *where)
 {
-  lwt_t *p = lwt__wait_in(Q(&c->waiters), NULL, NULL, where);
+  lwt_t *p;
 
-  if (!m || p == lwt__oom())
-    return p;
-  p = lwt_finalize_at(p, relock, m, where);
-  /* Without memory the caller keeps the mutex; the finalizer, which has queued
-   * for it on nobody's behalf, will give it back. */
-  if (p != lwt__oom())
+  if (!m)
+    return lwt__wait_in(Q(&c->waiters), NULL, NULL, where);
+  p = lwt__go(sizeof(struct wait_locked), wait_locked_step,
+              &(struct wait_locked){ .c = c, .m = m }, NULL, where);
+  if (lwt_state(p) == LWT_PENDING)
     lwt_mutex_unlock(m);
   return p;
 }
