@@ -76,39 +76,42 @@ static inline lwt_t *call_catch(lwt_catch_fn *h, void *env, struct promise *sour
   return h(env, (struct lwt_error){ (int)o.code, o.what });
 }
 
-lwt_t *lwt_bind_at(lwt_t *p, lwt_bind_fn *f, void *env, const char *where)
+/* Apart, so that the short way saves no registers for the long one. */
+static __attribute__((noinline)) lwt_t *bind_slow(lwt_t *p, lwt_bind_fn *f, void *env,
+                                                  const char *where)
 {
-  if (likely(lwt__is_inline(p))) {
-    if (likely(enter())) {
-      p = f(env, lwt__inline_value(p));
+  if (!lwt__is_inline(p)) {
+    if (P(p)->state == LWT_REJECTED)
+      return p;
+    if (P(p)->state == LWT_FULFILLED && enter()) {
+      p = call_bind(f, env, P(p));
       leave();
       return p;
     }
-  } else if (P(p)->state == LWT_REJECTED) {
-    return p;
-  } else if (P(p)->state == LWT_FULFILLED && enter()) {
-    p = call_bind(f, env, P(p));
-    leave();
-    return p;
   }
   return chained(chain(p, sizeof(struct promise), K_BIND, (void *)f, env, where));
 }
 
-lwt_t *lwt_map_at(lwt_t *p, lwt_map_fn *f, void *env, const char *where)
+lwt_t *lwt_bind_at(lwt_t *p, lwt_bind_fn *f, void *env, const char *where)
+{
+  if (likely(lwt__is_inline(p)) && likely(enter())) {
+    p = f(env, lwt__inline_value(p));
+    leave();
+    return p;
+  }
+  return bind_slow(p, f, env, where);
+}
+
+static __attribute__((noinline)) lwt_t *map_slow(lwt_t *p, lwt_map_fn *f, void *env,
+                                                 const char *where)
 {
   struct outcome o;
   struct promise *lender;
   void *value;
 
-  if (likely(lwt__is_inline(p))) {
-    if (likely(enter())) {
-      value = f(env, lwt__inline_value(p));
-      leave();
-      return lwt_return(value);
-    }
-  } else if (P(p)->state == LWT_REJECTED) {
+  if (!lwt__is_inline(p) && P(p)->state == LWT_REJECTED)
     return p;
-  } else if (P(p)->state == LWT_FULFILLED && enter()) {
+  if (!lwt__is_inline(p) && P(p)->state == LWT_FULFILLED && enter()) {
     lwt__take(P(p), &o, &lender);
     value = f(env, o.value);
     if (lender)
@@ -117,6 +120,18 @@ lwt_t *lwt_map_at(lwt_t *p, lwt_map_fn *f, void *env, const char *where)
     return lwt_return(value);
   }
   return chained(chain(p, sizeof(struct promise), K_MAP, (void *)f, env, where));
+}
+
+lwt_t *lwt_map_at(lwt_t *p, lwt_map_fn *f, void *env, const char *where)
+{
+  void *value;
+
+  if (likely(lwt__is_inline(p)) && likely(enter())) {
+    value = f(env, lwt__inline_value(p));
+    leave();
+    return lwt_return(value);
+  }
+  return map_slow(p, f, env, where);
 }
 
 lwt_t *lwt_catch_at(lwt_t *p, lwt_catch_fn *h, void *env, const char *where)
