@@ -73,7 +73,7 @@ struct lwt_condition {
 
 /* Wait for a signal, whose value the promise gets.  With a mutex (else NULL),
  * which the caller holds, it is unlocked while waiting and locked again before
- * the promise settles, however it settles. */
+ * the promise settles, however it settles (except for want of memory). */
 #define lwt_condition_wait(c, m) lwt_condition_wait_at((c), (m), LWT_WHERE)
 LWT_API lwt_t *lwt_condition_wait_at(struct lwt_condition *c,
                                      struct lwt_mutex *m,
