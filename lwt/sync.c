@@ -22,7 +22,7 @@ static int empty(struct lwt_queue *queue)
   return !Q(queue)->waiters;
 }
 
-/* ---- Mutex ------------------------------------------------------------------ */
+/* ---- Mutex --------------------------------------------------------------- */
 
 static void undo_lock(void *m)
 {
@@ -88,7 +88,7 @@ lwt_t *lwt_with_lock_at(struct lwt_mutex *m, lwt_finalize_fn *body, void *env,
                  &(struct with_lock){ .m = m, .body = body, .env = env }, NULL, where);
 }
 
-/* ---- Semaphore ---------------------------------------------------------------- */
+/* ---- Semaphore ----------------------------------------------------------- */
 
 static void undo_take(void *s)
 {
@@ -127,7 +127,7 @@ void lwt_semaphore_give(struct lwt_semaphore *s)
   lwt__leave();
 }
 
-/* ---- Condition ------------------------------------------------------------------ */
+/* ---- Condition ----------------------------------------------------------- */
 
 struct wait_locked {
   struct lwt_frame frame;
@@ -193,7 +193,7 @@ void lwt_condition_fail(struct lwt_condition *c, int code, const char *what)
   lwt__leave();
 }
 
-/* ---- Read-write lock -------------------------------------------------------------- */
+/* ---- Read-write lock ----------------------------------------------------- */
 
 static void undo_read(void *l)
 {
@@ -274,7 +274,7 @@ void lwt_rwlock_unlock_write(struct lwt_rwlock *l)
   admit(l);
 }
 
-/* ---- Barrier ------------------------------------------------------------------------ */
+/* ---- Barrier ------------------------------------------------------------- */
 
 lwt_t *lwt_barrier_wait_at(struct lwt_barrier *b, const char *where)
 {
@@ -288,7 +288,7 @@ lwt_t *lwt_barrier_wait_at(struct lwt_barrier *b, const char *where)
   return lwt_return(NULL);
 }
 
-/* ---- Mvar ----------------------------------------------------------------------------- */
+/* ---- Mvar ---------------------------------------------------------------- */
 
 lwt_t *lwt_mvar_put_owned_at(struct lwt_mvar *m, void *value, lwt_drop_fn *drop,
                              const char *where)

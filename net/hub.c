@@ -382,7 +382,9 @@ static size_t port_room(struct lwt_netif *netif)
 {
   struct port *p = (struct port *)netif;
 
-  return p->closed ? 0 : queue_free(p, lwt_now()) / (netif->mtu + (uint32_t)NET_ETHER_LEN);
+  if (p->closed)
+    return 0;
+  return queue_free(p, lwt_now()) / (netif->mtu + (uint32_t)NET_ETHER_LEN);
 }
 
 static lwt_t *port_writable(struct lwt_netif *netif)

@@ -195,7 +195,8 @@ static void echo(struct net_stack *s, const struct net_ip_info *ip,
                  const struct net_icmpv4_repr *q, struct lwt_buf *packet)
 {
   struct net_icmpv4_repr r = { .type = NET_ICMP_ECHO_REPLY, .id = q->id, .seq = q->seq };
-  uint16_t csum = net_csum_update(q->checksum, (uint16_t)(NET_ICMP_ECHO << 8 | q->code), 0);
+  uint16_t csum =
+    net_csum_update(q->checksum, (uint16_t)(NET_ICMP_ECHO << 8 | q->code), 0);
 
   s->stats.icmp_echo++;
   packet->flags = 0;

@@ -7,6 +7,7 @@
 #include "lwt-net.h"
 
 /* Record a frame, at time now.  Borrows packet; NULL pcap is allowed. */
-void net_pcap_write(struct lwt_net_pcap *pcap, uint64_t now, const struct lwt_buf *packet);
+void net_pcap_write(struct lwt_net_pcap *pcap, uint64_t now,
+                    const struct lwt_buf *packet);
 
 #endif

@@ -136,9 +136,9 @@ static void lab_ip_sum(void)
 }
 
 /* To the stack's address.  fragment: the offset in bytes, | 1 more to come. */
-__attribute__((unused)) static uint8_t *lab_ipv4(const char *src, const char *dst,
-                                                 int proto, uint16_t id, uint32_t fragment,
-                                                 const void *payload, uint32_t len)
+__attribute__((unused)) static uint8_t *
+lab_ipv4(const char *src, const char *dst, int proto, uint16_t id, uint32_t fragment,
+         const void *payload, uint32_t len)
 {
   uint8_t *p = lab_frame + 14;
 

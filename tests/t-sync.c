@@ -157,7 +157,8 @@ static void condition(void)
   lwt_drop(a);
   a = lwt_condition_wait(&c, NULL);
   lwt_condition_broadcast(&c, (void *)2);
-  ok(lwt_value(a) == (void *)2 && lwt_value(b) == (void *)2, "CND-05 broadcast wakes all");
+  ok(lwt_value(a) == (void *)2 && lwt_value(b) == (void *)2,
+     "CND-05 broadcast wakes all");
   drop_n(2, (lwt_t *[]){ a, b });
   a = lwt_condition_wait(&c, NULL);
   b = lwt_condition_wait(&c, NULL);
