@@ -30,6 +30,12 @@ struct lwt_net_host {
   struct lwt_addr addr;
 };
 
+enum lwt_net_tcp_option {
+  LWT_NET_TCP_SCALE = 1, /* window scaling */
+  LWT_NET_TCP_TIMESTAMPS = 2,
+  LWT_NET_TCP_SACK = 4
+};
+
 /* Zero means the default everywhere, except in `secret`. */
 struct lwt_net_config {
   struct lwt_addr addr;    /* our IPv4 address; family 0: none */
@@ -57,8 +63,18 @@ struct lwt_net_config {
   uint32_t max_time_wait;   /* default 65536 */
   uint32_t tcp_send;        /* bytes a connection may have unsent, default 256 KiB */
   uint32_t tcp_receive;     /* and unread (its window), default 256 KiB */
+  uint32_t max_half_open;   /* connections in the handshake, default 1024 */
   uint32_t icmp_rate;       /* ICMP errors and resets to strangers a second,
                                default 100 */
+
+  /* TCP, nanoseconds. */
+  uint64_t tcp_connect_timeout; /* until connect gives up, default 180 s */
+  uint64_t tcp_user_timeout;    /* unacknowledged data, or a silent peer with a
+                                   closed window; default 120 s */
+  uint64_t tcp_time_wait;       /* TIME-WAIT, default 60 s */
+  uint64_t tcp_rto_min;         /* retransmission timeout, default 200 ms */
+  uint64_t tcp_delayed_ack;     /* default 40 ms, less than 500 ms */
+  uint32_t tcp_without;         /* enum lwt_net_tcp_option: not to be used */
 };
 
 /* Every packet that the stack does not deliver counts in one of these. */
@@ -115,7 +131,30 @@ struct lwt_net_config {
 #define LWT_NET_TCP_STATS(X)                                                  \
   X(tcp_rx) X(tcp_tx)                                                         \
   X(tcp_malformed)                                                            \
-  X(tcp_checksum)
+  X(tcp_checksum)                                                             \
+  X(tcp_no_port)      /* for no connection and no listener */                 \
+  X(tcp_connects) X(tcp_accepts)                                              \
+  X(tcp_timeouts)     /* connections given up */                              \
+  X(tcp_resets_received) X(tcp_resets_sent)                                   \
+  X(tcp_resets_limited)      /* not sent for icmp_rate */                     \
+  X(tcp_retransmits)                                                          \
+  X(tcp_rto)          /* retransmission timeouts */                           \
+  X(tcp_fast_recovery)                                                        \
+  X(tcp_probes)       /* of a closed window */                                \
+  X(tcp_keepalives)                                                           \
+  X(tcp_out_of_order)                                                         \
+  X(tcp_out_of_order_full)   /* dropped: too many holes or pages */           \
+  X(tcp_outside)      /* not in the window */                                 \
+  X(tcp_paws)         /* an old timestamp */                                  \
+  X(tcp_no_timestamp) /* none, though it was agreed on */                     \
+  X(tcp_bad_acks)     /* of what was never sent, or long ago */               \
+  X(tcp_bad_icmp)     /* quoting what is not in flight */                     \
+  X(tcp_challenges) X(tcp_challenges_limited)                                 \
+  X(tcp_backlog_full) /* refused */                                           \
+  X(tcp_backlog_waits)                                                        \
+  X(tcp_half_evicted) X(tcp_half_timeouts)                                    \
+  X(tcp_too_many)     /* SYNs dropped for max_connections */                  \
+  X(tcp_time_wait_evicted)
 
 #define LWT_NET_STAT(name) uint64_t name;
 struct lwt_net_stats {
@@ -138,6 +177,36 @@ LWT_API void lwt_net_dump(struct lwt_stack *stack, FILE *out);
 
 /* Capture what the stack receives and sends; NULL ends it.  Borrows pcap. */
 LWT_API void lwt_net_stack_tap(struct lwt_stack *stack, struct lwt_net_pcap *pcap);
+
+/* ---- TCP connections --------------------------------------------------- */
+
+/* For flows of such a stack; LWT_ENOTSUP for others. */
+
+/* Whether a small segment may follow another that is not acknowledged.  Off at
+ * first (Nagle's algorithm; a lone small segment never waits). */
+LWT_API int lwt_net_tcp_nodelay(struct lwt_flow *flow, int on);
+
+/* After `idle` ns without a sign of the peer ask for one every `interval` ns;
+ * after `count` in vain (1 to 100) the connection ends with LWT_ETIMEDOUT.
+ * idle 0: never, which is the default. */
+LWT_API int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle,
+                                  uint64_t interval, unsigned count);
+
+/* How long sent data may remain unacknowledged, in ns (config: tcp_user_timeout);
+ * then the connection ends with LWT_ETIMEDOUT. */
+LWT_API int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration);
+
+struct lwt_net_tcp_info {
+  const char *state;      /* RFC 9293, in small letters */
+  const char *congestion; /* the algorithm */
+  uint32_t mss, cwnd, ssthresh;
+  uint32_t send_window, receive_window;
+  uint32_t unsent;        /* bytes queued, those in flight included */
+  uint32_t in_flight;
+  uint32_t unread;
+  uint64_t srtt, rttvar, rto; /* ns */
+};
+LWT_API int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info);
 
 /* ---- An Ethernet in memory --------------------------------------------- */
 

@@ -1,0 +1,692 @@
+/* net/tcp.h - what the files of TCP share; not installed.
+ * SPDX-License-Identifier: ISC
+ *
+ * Read RFC 9293 first, then net.h, then this file from top to bottom.
+ *
+ *   tcp.c           the stack's part: entry and exit of a batch, who is served
+ *   tcp_wire.c      headers and options, bytes to struct tcp_repr and back
+ *   tcp_isn.c       initial sequence numbers, timestamp offsets
+ *   tcp_table.c     the four-tuples in use, ports
+ *   tcp_listen.c    listeners, half-open connections
+ *   tcp_conn.c      a connection's life: made, closed, settled, freed
+ *   tcp_flow.c      what the program calls (lwt/flow.h)
+ *   tcp_connect.c   opening, and the options of a connection
+ *   tcp_input.c     a segment arrives (RFC 9293 3.10.7), read beside the RFC
+ *   tcp_ack.c       what an acknowledgment does: RTT, window, loss detection
+ *   tcp_recover.c   what is lost, what is in flight, what to send again
+ *   tcp_sack.c      the sender's scoreboard
+ *   tcp_cc.c        congestion control
+ *   tcp_output.c    what to send now
+ *   tcp_segment.c   one segment made and sent
+ *   tcp_timer.c     retransmission, persist, delayed ACK, keep-alive
+ *   tcp_sendq.c     bytes to send and not acknowledged
+ *   tcp_recvq.c     bytes to read; bytes that came out of order
+ *   tcp_wait.c      connections that no longer need the program: TIME-WAIT
+ *   tcp_icmp.c      ICMP errors
+ *
+ * Nothing here calls the program while it looks at a connection: events mark
+ * the connection (net_tcp_wake, net_tcp_work), and when the outermost entry
+ * into TCP ends, net_tcp_leave() settles promises and has everything sent at
+ * the end of the loop's turn, so that an answer carries the acknowledgment.
+ *
+ * Sequence numbers are compared with the functions below only.
+ */
+#ifndef NET_TCP_H
+#define NET_TCP_H
+
+#include "net.h"
+
+/* ---- Sequence numbers -------------------------------------------------- */
+
+static inline int seq_lt(uint32_t a, uint32_t b)
+{
+  return (int32_t)(a - b) < 0;
+}
+static inline int seq_le(uint32_t a, uint32_t b)
+{
+  return (int32_t)(a - b) <= 0;
+}
+static inline int seq_gt(uint32_t a, uint32_t b)
+{
+  return (int32_t)(a - b) > 0;
+}
+static inline int seq_ge(uint32_t a, uint32_t b)
+{
+  return (int32_t)(a - b) >= 0;
+}
+static inline uint32_t seq_max(uint32_t a, uint32_t b)
+{
+  return seq_gt(a, b) ? a : b;
+}
+static inline uint32_t seq_min(uint32_t a, uint32_t b)
+{
+  return seq_lt(a, b) ? a : b;
+}
+
+/* The bytes [start, end). */
+struct tcp_range {
+  uint32_t start, end;
+};
+
+/* ---- The wire (tcp_wire.c) --------------------------------------------- */
+
+enum {
+  TCP_FIN = 1,
+  TCP_SYN = 2,
+  TCP_RST = 4,
+  TCP_PSH = 8,
+  TCP_ACK = 16,
+  TCP_URG = 32
+};
+
+enum { TCP_HEADER = 20, TCP_HEADER_MAX = 60, TCP_SACKS = 4 };
+
+/* Options that a header has. */
+enum {
+  TCP_OPT_SCALE = LWT_NET_TCP_SCALE,
+  TCP_OPT_TS = LWT_NET_TCP_TIMESTAMPS,
+  TCP_OPT_SACK_OK = LWT_NET_TCP_SACK,
+  TCP_OPT_MSS = 8,
+  TCP_OPT_ALL = 15
+};
+
+struct tcp_repr {
+  uint16_t src, dst; /* ports */
+  uint32_t seq, ack;
+  uint16_t window;   /* as on the wire, not scaled */
+  uint8_t flags;     /* TCP_FIN ... */
+  uint8_t options;   /* TCP_OPT_... */
+  uint16_t mss;
+  uint8_t scale;
+  uint8_t n_sacks;
+  uint32_t tsval, tsecr;
+  struct tcp_range sacks[TCP_SACKS];
+  uint32_t header;   /* its length with options (parsed) */
+  uint32_t len;      /* of the payload */
+};
+
+/* Read a header.  size: bytes there; total: bytes of the whole segment.
+ * Options of unknown kind are skipped; after an illegal length the rest is
+ * ignored (MUST-6, MUST-7).  Returns 0, LWT_EMSGSIZE when the header is longer
+ * than size and not than total, else LWT_EBADMSG. */
+int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
+                  uint32_t total);
+/* Length of the header that emit writes: a multiple of 4, at most 60. */
+uint32_t net_tcp_header_len(const struct tcp_repr *r);
+/* Write the header, checksum zero.  n_sacks that do not fit are left out. */
+void net_tcp_emit(const struct tcp_repr *r, uint8_t *bytes);
+
+/* Sequence numbers that the segment takes. */
+static inline uint32_t net_tcp_seg_len(const struct tcp_repr *r)
+{
+  return r->len + !!(r->flags & TCP_SYN) + !!(r->flags & TCP_FIN);
+}
+
+/* ---- Limits ------------------------------------------------------------ */
+
+enum {
+  TCP_MSS_DEFAULT4 = 536, /* the peer said nothing (MUST-15) */
+  TCP_MSS_DEFAULT6 = 1220,
+  TCP_MSS_MIN = 88,       /* a peer that asks for less pays with headers */
+  TCP_SCALE_MAX = 14,
+  TCP_BLOCKS_MAX = 128,   /* holes in what came out of order */
+  TCP_SACKED_MAX = 128,   /* holes that the scoreboard remembers */
+  TCP_COPY_MAX = 1024,    /* shorter payload is moved to the page before it */
+  TCP_SEND_COPY_MAX = 256,
+  TCP_PORT_FIRST = 32768, /* ephemeral ports */
+  TCP_PORT_LAST = 60999,
+  TCP_CHALLENGES = 10     /* challenge ACKs of a connection in 5 s (RFC 5961) */
+};
+
+#define TCP_RTO_INITIAL LWT_S(1)
+#define TCP_RTO_MAX LWT_S(60)
+#define TCP_MEMORY_RETRY LWT_MS(10)
+#define TCP_DEVICE_RETRY LWT_MS(50)
+#define TCP_HALF_TIMEOUT LWT_S(180)       /* R2 of a SYN (MUST-23) */
+#define TCP_TS_IDLE LWT_S(24 * 24 * 3600) /* then TS.Recent is worth nothing */
+
+/* ---- Lists ------------------------------------------------------------- */
+
+struct tcp_link {
+  struct tcp_link *next, *prev; /* NULL: in no list */
+};
+
+static inline void tcp_list_init(struct tcp_link *list)
+{
+  list->next = list->prev = list;
+}
+static inline int tcp_linked(const struct tcp_link *link)
+{
+  return link->next != NULL;
+}
+static inline int tcp_list_empty(const struct tcp_link *list)
+{
+  return list->next == list;
+}
+static inline void tcp_list_add(struct tcp_link *list, struct tcp_link *link)
+{
+  link->next = list;
+  link->prev = list->prev;
+  list->prev->next = link;
+  list->prev = link;
+}
+static inline void tcp_list_remove(struct tcp_link *link)
+{
+  if (!link->next)
+    return;
+  link->prev->next = link->next;
+  link->next->prev = link->prev;
+  link->next = link->prev = NULL;
+}
+#define tcp_of(link, type, member) \
+  ((type *)((char *)(link) - offsetof(type, member)))
+
+/* ---- The table (tcp_table.c) ------------------------------------------- */
+
+/* A connection's name, both addresses in 16 bytes (IPv4: the first 4). */
+struct tcp_tuple {
+  uint64_t local[2], remote[2];
+  uint16_t local_port, remote_port;
+  uint32_t scope; /* scope << 8 | family */
+};
+
+enum tcp_kind { TCP_CONN, TCP_HALF, TCP_WAIT };
+
+/* What is in the table: struct tcp_conn, tcp_half or tcp_wait. */
+struct tcp_node {
+  struct tcp_node *next;
+  struct tcp_tuple tuple;
+  uint32_t hash;
+  uint8_t kind;
+};
+
+struct tcp_table {
+  struct tcp_node **buckets;
+  uint32_t mask, count;
+  uint64_t key[2];
+};
+
+void net_tcp_tuple(struct tcp_tuple *t, const struct lwt_addr *local,
+                   const struct lwt_addr *remote);
+void net_tcp_tuple_addrs(const struct tcp_tuple *t, struct lwt_addr *local,
+                         struct lwt_addr *remote);
+int net_tcp_table_init(struct net_stack *s);
+void net_tcp_table_fini(struct net_stack *s);
+/* The node, or NULL. */
+struct tcp_node *net_tcp_find(struct net_stack *s, const struct tcp_tuple *t);
+/* node->tuple and kind are set; the tuple is not in the table. */
+void net_tcp_insert(struct net_stack *s, struct tcp_node *node);
+void net_tcp_remove(struct net_stack *s, struct tcp_node *node);
+/* Choose a free local port for the tuple (RFC 6056).  0 or LWT_EADDRNOTAVAIL. */
+int net_tcp_choose_port(struct net_stack *s, struct tcp_tuple *t);
+
+/* ---- Initial numbers (tcp_isn.c) --------------------------------------- */
+
+/* Initial sequence number of a connection now (RFC 6528). */
+uint32_t net_tcp_isn(struct net_stack *s, const struct tcp_tuple *t);
+/* What is added to the millisecond clock: the same for a tuple for ever. */
+uint32_t net_tcp_ts_offset(struct net_stack *s, const struct tcp_tuple *t);
+
+static inline uint32_t net_tcp_ts_now(const struct net_stack *s, uint32_t offset)
+{
+  return (uint32_t)(s->now / 1000000u) + offset;
+}
+
+/* ---- Queues (tcp_sendq.c, tcp_recvq.c) --------------------------------- */
+
+/* Slices of the bytes from sequence number seq on; each slice's total is its
+ * own length.  The cursor stands where the next new byte is. */
+struct tcp_sendq {
+  struct lwt_buf *head, *tail, *cur;
+  uint32_t cur_off, cur_seq;
+  uint32_t seq, len;
+  uint32_t room; /* bytes free behind the last slice, in a page of ours */
+};
+
+/* Copy bytes in; returns how many (fewer: memory is out). */
+size_t net_tcp_sendq_copy(struct tcp_sendq *q, const uint8_t *bytes, size_t len);
+/* Takes the chain; small slices are copied together. */
+void net_tcp_sendq_append(struct tcp_sendq *q, struct lwt_buf *chain);
+/* The first n bytes were acknowledged. */
+void net_tcp_sendq_ack(struct tcp_sendq *q, uint32_t n);
+/* A chain of slices on len > 0 bytes from seq on; NULL: memory is out. */
+struct lwt_buf *net_tcp_sendq_slice(struct tcp_sendq *q, uint32_t seq, uint32_t len);
+/* The cursor back to the first byte. */
+void net_tcp_sendq_rewind(struct tcp_sendq *q);
+void net_tcp_sendq_free(struct tcp_sendq *q);
+static inline uint32_t net_tcp_sendq_end(const struct tcp_sendq *q)
+{
+  return q->seq + q->len;
+}
+
+struct tcp_recvq {
+  struct lwt_buf *head, *tail;
+  uint32_t len;
+};
+
+/* Takes a chain of payload; returns its length. */
+uint32_t net_tcp_recvq_append(struct tcp_recvq *q, struct lwt_buf *chain);
+/* Up to len bytes, copied. */
+uint32_t net_tcp_recvq_read(struct tcp_recvq *q, uint8_t *bytes, size_t len);
+/* Up to max bytes as a chain; NULL: memory is out. */
+struct lwt_buf *net_tcp_recvq_take(struct tcp_recvq *q, size_t max);
+void net_tcp_recvq_free(struct tcp_recvq *q);
+
+/* Bytes that came out of order: blocks that neither touch nor overlap, in
+ * ascending order.  What came first stays (a retransmission with other bytes
+ * changes nothing). */
+struct tcp_block {
+  struct tcp_block *next;
+  struct tcp_recvq q;
+  uint32_t start, end;
+  uint32_t stamp; /* when it grew last, for the order of SACK blocks */
+};
+
+struct tcp_reass {
+  struct tcp_block *head, *tail;
+  uint32_t blocks, slices;
+  uint32_t stamp;
+};
+
+/* Takes a chain with the bytes [start, end), all to the right of what was
+ * received in order.  Bytes that are there already are dropped.  Returns 0, or
+ * LWT_ENOBUFS when something was left out: more than max_slices, or too many
+ * blocks, or no memory. */
+int net_tcp_reass_add(struct tcp_reass *r, uint32_t start, uint32_t end,
+                      struct lwt_buf *chain, uint32_t max_slices);
+/* Everything up to seq came in order: moves what follows on it to q.  Returns
+ * the new end of what is in order. */
+uint32_t net_tcp_reass_take(struct tcp_reass *r, uint32_t seq, struct tcp_recvq *q);
+/* The blocks that grew last, at most max; returns how many. */
+unsigned net_tcp_reass_sacks(const struct tcp_reass *r, struct tcp_range *out,
+                             unsigned max);
+void net_tcp_reass_free(struct tcp_reass *r);
+
+/* ---- A connection ------------------------------------------------------ */
+
+enum tcp_state {
+  TCP_CLOSED, /* not in the table; the program may still hold the flow */
+  TCP_SYN_SENT,
+  TCP_SYN_RCVD, /* of a simultaneous open; the others are struct tcp_half */
+  TCP_ESTABLISHED,
+  TCP_FIN_WAIT_1,
+  TCP_FIN_WAIT_2,
+  TCP_CLOSE_WAIT,
+  TCP_CLOSING,
+  TCP_LAST_ACK,
+  TCP_TIME_WAIT /* as a struct tcp_wait only */
+};
+
+enum tcp_mode {
+  TCP_OPEN,
+  TCP_RECOVERY, /* fast recovery until snd_una >= recover */
+  TCP_LOSS      /* after a timeout, until snd_una >= recover */
+};
+
+struct tcp_conn;
+struct tcp_listener;
+
+/* Congestion control.  cwnd, ssthresh in bytes; cc_state is the algorithm's. */
+struct tcp_cc_ops {
+  const char *name;
+  /* The connection is established, conn->mss is known. */
+  void (*init)(struct tcp_conn *c);
+  /* bytes were acknowledged outside of fast recovery. */
+  void (*acked)(struct tcp_conn *c, uint32_t bytes);
+  /* Loss was detected: the new slow start threshold. */
+  uint32_t (*ssthresh)(struct tcp_conn *c);
+  /* Nothing was sent for longer than the RTO. */
+  void (*idle)(struct tcp_conn *c);
+};
+extern const struct tcp_cc_ops net_tcp_newreno;
+uint32_t net_tcp_initial_window(const struct tcp_conn *c);
+
+/* The scoreboard: what the peer has beyond snd_una (tcp_sack.c). */
+struct tcp_board {
+  uint32_t n;
+  uint32_t bytes;     /* in all ranges */
+  uint32_t lost_edge; /* what is missing before it is lost (RFC 6675) */
+  struct tcp_range ranges[TCP_SACKED_MAX];
+};
+
+struct tcp_conn {
+  struct lwt_flow flow;    /* first */
+  struct net_stack *stack; /* NULL: closed */
+  struct tcp_node node;
+  struct tcp_link work, wake; /* in s->tcp->work, wake */
+  struct tcp_link all;        /* in s->tcp->conns */
+
+  uint8_t state; /* enum tcp_state */
+  uint8_t mode;  /* enum tcp_mode */
+  uint8_t snd_scale, rcv_scale;
+
+  unsigned user : 1;        /* the program holds the flow */
+  unsigned fin : 1;         /* nothing will follow what is queued */
+  unsigned fin_acked : 1;   /* the peer has everything */
+  unsigned fin_seen : 1;    /* rcv_fin is known */
+  unsigned eof : 1;         /* the peer's FIN was reached */
+  unsigned data_lost : 1;   /* closed with bytes unread: reset in the end */
+  unsigned ts_on : 1;
+  unsigned scale_on : 1;
+  unsigned sack_on : 1;
+  unsigned nodelay : 1;
+  unsigned ack_now : 1;
+  unsigned persist : 1;     /* t_rexmit is the persist timer */
+  unsigned timing : 1;      /* rtt_seq, rtt_time are valid */
+  unsigned force : 1;       /* retransmit one segment whatever cwnd says */
+  unsigned rescued : 1;     /* RFC 6675 rule 4 was used in this recovery */
+  unsigned cwnd_limited : 1;
+  unsigned syn_lost : 2;    /* retransmissions of the SYN, 2: or more */
+  unsigned half_timer : 1;  /* the first partial ACK restarted the timer */
+  unsigned passive : 1;
+
+  /* Sending. */
+  uint32_t iss, snd_una, snd_nxt;
+  uint32_t snd_max;         /* > snd_nxt after a rewind */
+  uint32_t snd_wnd, snd_wl1, snd_wl2, max_wnd;
+  uint32_t mss;             /* payload of a full segment, options deducted */
+  uint32_t peer_mss;        /* what the peer said */
+  uint32_t snd_small;       /* end of the last partial segment (Nagle) */
+  uint32_t buffer;          /* bytes that may be queued */
+  uint32_t cwnd, ssthresh;
+  uint32_t cc_state[4];
+  const struct tcp_cc_ops *cc;
+  struct tcp_sendq sq;
+
+  /* Loss. */
+  uint32_t dupacks;
+  uint32_t reno_sacked;     /* bytes that duplicate ACKs stand for, no SACK */
+  uint32_t recover, rtx_nxt;
+  struct tcp_board *board;  /* NULL: empty */
+
+  /* Receiving. */
+  uint32_t irs, rcv_nxt;
+  uint32_t rcv_adv;         /* right edge that the peer was told */
+  uint32_t rcv_fin;
+  uint32_t last_ack;        /* the last acknowledgment sent */
+  uint32_t rcv_mss;         /* the largest segment seen */
+  uint32_t rcv_buffer;
+  uint32_t ts_offset, ts_recent;
+  uint64_t ts_recent_time;
+  struct tcp_recvq rq;
+  struct tcp_reass reass;
+
+  /* Times: nanoseconds; deadlines are LWT_NEVER when off. */
+  uint64_t srtt, rttvar, rto; /* srtt 0: no sample yet */
+  uint32_t backoff;
+  uint32_t rtt_seq;
+  uint64_t rtt_time;
+  uint64_t last_send, last_receive;
+  uint64_t progress;        /* since when what is outstanding stands still */
+  uint64_t t_rexmit, t_delack, t_keep, t_retry;
+  struct net_timer timer;   /* the earliest of them */
+  uint64_t user_timeout, keep_idle, keep_interval;
+  uint8_t keep_count, keep_sent;
+  uint8_t retransmits;      /* of the present segment */
+  uint8_t challenges;
+  uint64_t challenge_time;
+
+  /* The program. */
+  struct lwt_addr local, remote;
+  struct lwt_error error;   /* why it closed; code 0: in order */
+  struct lwt_error soft;    /* a passing failure that ICMP told */
+  struct tcp_listener *listener; /* not accepted yet */
+  struct tcp_link accept;        /* in listener->ready */
+  uint8_t reading, writing, ending;
+  struct lwt_resolver read, write;
+  struct lwt_resolver end;  /* connect, later close */
+  uint8_t *read_bytes;
+  size_t read_len;
+  const uint8_t *write_bytes;
+  size_t write_len;
+};
+
+enum { TCP_READ_BYTES = 1, TCP_READ_BUF = 2 };
+enum { TCP_WRITE_BYTES = 1, TCP_WRITE_BUF = 2 };
+enum { TCP_END_CONNECT = 1, TCP_END_CLOSE = 2 };
+
+/* ---- The compact records ----------------------------------------------- */
+
+struct tcp_half {
+  struct tcp_node node;
+  struct net_timer timer;
+  struct net_stack *stack;
+  struct tcp_listener *listener;
+  struct tcp_link age;    /* in tcp->halves, the oldest first */
+  struct tcp_link acked;  /* in listener->acked: established but for backlog */
+  uint32_t iss, irs, wnd;
+  uint32_t ts_recent, ts_offset;
+  uint64_t started;
+  uint64_t challenge_time;
+  uint16_t peer_mss;
+  uint16_t ack_window;    /* of the segment that completed the handshake */
+  uint8_t snd_scale, retransmits, challenges;
+  uint8_t options;        /* TCP_OPT_... of our SYN-ACK */
+};
+
+struct tcp_wait {
+  struct tcp_node node;
+  struct tcp_link age;    /* in tcp->waits, the first to go first */
+  uint64_t expires;
+  uint64_t challenge_time;
+  uint32_t snd_nxt, rcv_nxt, rcv_wnd;
+  uint32_t ts_recent, ts_offset;
+  uint8_t ts_on, rcv_scale, challenges;
+  uint8_t fin_wait_2;     /* the peer's FIN is still to come */
+};
+
+struct tcp_acceptor {
+  struct tcp_link link;
+  struct lwt_resolver resolver;
+};
+
+struct tcp_listener {
+  struct lwt_listener listener; /* first */
+  struct net_stack *stack;      /* NULL: the stack is closed */
+  struct tcp_link link;         /* in tcp->listeners[] */
+  struct tcp_link wake;         /* in tcp->accepting */
+  struct lwt_addr addr;
+  unsigned backlog, n_ready;
+  uint32_t full_at;             /* the batch in which it became full */
+  struct tcp_link ready;        /* struct tcp_conn.accept */
+  struct tcp_link acked;        /* struct tcp_half.acked */
+  struct tcp_link acceptors;
+};
+
+/* ---- The stack's part -------------------------------------------------- */
+
+enum { TCP_LISTEN_BUCKETS = 64 };
+
+struct net_tcp {
+  struct net_stack *stack;
+  struct tcp_table table;
+  struct tcp_conn *last;   /* the last found; NULL */
+  struct tcp_link listeners[TCP_LISTEN_BUCKETS];
+  struct tcp_link conns;   /* every connection in the table */
+  struct tcp_link work;    /* may have something to send */
+  struct tcp_link wake;    /* may have a promise to settle */
+  struct tcp_link accepting;
+  struct tcp_link blocked; /* by the device; linked by work */
+  struct tcp_link halves, waits;
+  uint32_t n_conns, n_halves, n_waits;
+  uint32_t max_halves;
+  unsigned depth;          /* entries into TCP that have not left */
+  uint8_t input;           /* one of them is a batch */
+  uint32_t batch;
+  uint8_t closing;
+  struct lwt_resolver closed;
+  struct net_timer wait_timer;
+  uint8_t isn_key[16], ts_key[16];
+  lwt_t *turn;             /* sends when the loop's turn ends */
+};
+
+/* Around everything that may mark a connection.  leave of the outermost entry
+ * settles and sends; connections and the stack may be gone after it. */
+void net_tcp_enter(struct net_stack *s);
+void net_tcp_leave(struct net_stack *s);
+
+/* Mark: look at what c has to send; at whether it has a promise to settle.  No
+ * effect on a closed one. */
+static inline void net_tcp_work(struct tcp_conn *c)
+{
+  if (c->stack && !tcp_linked(&c->work))
+    tcp_list_add(&c->stack->tcp->work, &c->work);
+}
+static inline void net_tcp_wake(struct tcp_conn *c)
+{
+  if (c->stack && !tcp_linked(&c->wake) && (c->reading | c->writing | c->ending))
+    tcp_list_add(&c->stack->tcp->wake, &c->wake);
+}
+
+/* ---- tcp_conn.c -------------------------------------------------------- */
+
+/* A connection for node.tuple, in the table, all timers off; NULL. */
+struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t);
+/* The path's MTU or the options are known: sets mss. */
+void net_tcp_conn_mss(struct tcp_conn *c);
+/* Both sides know each other: congestion control begins, the program is told. */
+void net_tcp_conn_established(struct tcp_conn *c);
+/* Leave the table; queued bytes are forgotten, promises are rejected.  c stays
+ * valid until the outermost net_tcp_leave(), and for as long as the program
+ * holds it.  code 0: closed in order. */
+void net_tcp_conn_close(struct tcp_conn *c, int code, const char *what);
+/* The same with a reset to the peer. */
+void net_tcp_conn_reset(struct tcp_conn *c, int code, const char *what);
+/* Settle one promise of c, or free c if it is closed and nobody holds it; c may
+ * be gone after it.  c is not in s->tcp->wake. */
+void net_tcp_conn_settle(struct net_stack *s, struct tcp_conn *c);
+/* Free a closed c. */
+void net_tcp_conn_free(struct tcp_conn *c);
+/* After our FIN was acknowledged or the peer's came: the next state. */
+void net_tcp_conn_fin_acked(struct tcp_conn *c);
+void net_tcp_conn_fin_received(struct tcp_conn *c);
+/* The program has closed: see whether anything is left to do. */
+void net_tcp_conn_orphan(struct tcp_conn *c);
+/* Take what fits of a pending write. */
+void net_tcp_conn_refill(struct tcp_conn *c);
+
+/* ---- tcp_flow.c, tcp_connect.c ----------------------------------------- */
+
+extern const struct lwt_flow_ops net_tcp_flow_ops;
+void net_tcp_flow_abort(struct lwt_flow *flow);
+/* For lwt_fulfill_owned(): nobody took the flow. */
+void net_tcp_flow_drop(void *flow);
+
+/* ---- tcp_listen.c ------------------------------------------------------ */
+
+struct tcp_listener *net_tcp_find_listener(struct net_stack *s,
+                                           const struct lwt_addr *local);
+int net_tcp_port_is_listened(struct net_stack *s, uint16_t port);
+/* A segment to a listener, not in the table; r->flags has SYN. */
+void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
+                        const struct tcp_repr *r, uint32_t iss);
+/* Returns the connection if r completes the handshake, which then goes through
+ * net_tcp_conn_input(); else NULL. */
+struct tcp_conn *net_tcp_half_input(struct net_stack *s, struct tcp_half *h,
+                                    const struct tcp_repr *r);
+void net_tcp_half_free(struct net_stack *s, struct tcp_half *h);
+/* Settle one accept; the listener may be gone after it. */
+void net_tcp_listener_settle(struct tcp_listener *l);
+/* A connection that waited for accept is gone. */
+void net_tcp_listener_forget(struct tcp_conn *c);
+/* Stop listening; the memory stays the program's.  Acceptors move to waiting. */
+void net_tcp_listener_shut(struct tcp_listener *l, struct tcp_link *waiting);
+/* Reject a list of acceptors; listeners and stack may be gone after it. */
+void net_tcp_reject_accepts(struct tcp_link *list);
+
+/* ---- tcp_input.c, tcp_ack.c -------------------------------------------- */
+
+/* Takes payload (header pulled, may be empty). */
+void net_tcp_conn_input(struct tcp_conn *c, const struct tcp_repr *r,
+                        struct lwt_buf *payload);
+/* Returns 0, or -1 if the segment must be dropped. */
+int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r);
+void net_tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt);
+/* Whether PAWS refuses the segment (RFC 7323 5.3). */
+static inline int net_tcp_paws(uint32_t tsval, uint32_t ts_recent)
+{
+  return seq_lt(tsval, ts_recent);
+}
+
+/* ---- tcp_recover.c, tcp_sack.c ----------------------------------------- */
+
+/* Bytes that are in the network, by the best of our knowledge. */
+uint32_t net_tcp_pipe(const struct tcp_conn *c);
+/* What is lost and not sent again: *seq and up to a segment; 0: nothing. */
+uint32_t net_tcp_lost_next(const struct tcp_conn *c, uint32_t *seq);
+/* What may be sent again when there is nothing better (rules 3 and 4). */
+uint32_t net_tcp_spare_next(struct tcp_conn *c, uint32_t *seq);
+void net_tcp_recovery_enter(struct tcp_conn *c);
+void net_tcp_recovery_exit(struct tcp_conn *c);
+void net_tcp_loss_enter(struct tcp_conn *c);
+/* snd_nxt back to snd_una: everything is sent anew. */
+void net_tcp_rewind(struct tcp_conn *c);
+
+/* Note the SACK blocks of r; returns the bytes that are new. */
+uint32_t net_tcp_sack_input(struct tcp_conn *c, const struct tcp_repr *r);
+/* snd_una has advanced. */
+void net_tcp_sack_advance(struct tcp_conn *c);
+void net_tcp_sack_clear(struct tcp_conn *c);
+/* The first hole at or after from and before to: *seq and its length; 0. */
+uint32_t net_tcp_sack_hole(const struct tcp_conn *c, uint32_t from, uint32_t to,
+                           uint32_t *seq);
+/* Bytes of [from, to) that the peer has. */
+uint32_t net_tcp_sack_count(const struct tcp_conn *c, uint32_t from, uint32_t to);
+
+/* ---- tcp_output.c, tcp_segment.c --------------------------------------- */
+
+/* Send what may be sent now: lost segments, new ones, an acknowledgment. */
+void net_tcp_output(struct tcp_conn *c);
+/* Send up to one segment that the usual rules hold back (persist timer). */
+void net_tcp_output_probe(struct tcp_conn *c);
+/* The window that the receive buffer allows now, SWS avoidance included:
+ * moves rcv_adv and returns the field for the header. */
+uint16_t net_tcp_window(struct tcp_conn *c);
+/* Whether the peer should be told of the window after a read. */
+int net_tcp_window_update_due(const struct tcp_conn *c);
+
+/* Send [seq, seq + len) with flags.  Returns 0, or why it was not sent. */
+int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags);
+/* The options of our SYN, or of the answer to one with the options asked. */
+uint8_t net_tcp_syn_options(const struct net_stack *s, uint8_t asked);
+int net_tcp_send_syn(struct tcp_conn *c);
+void net_tcp_send_ack(struct tcp_conn *c);
+/* seq snd_nxt - 1, no data: the peer answers (keep-alive). */
+void net_tcp_send_probe(struct tcp_conn *c);
+void net_tcp_send_rst(struct tcp_conn *c);
+/* The acknowledgment that RFC 5961 asks for, throttled. */
+void net_tcp_challenge(struct tcp_conn *c);
+int net_tcp_may_challenge(struct net_stack *s, uint64_t *since, uint8_t *count);
+/* A segment without payload, ports from the tuple. */
+int net_tcp_send_bare(struct net_stack *s, const struct tcp_tuple *t,
+                      struct tcp_repr *r);
+/* Answer a segment that belongs to nobody (RFC 9293 3.5.2). */
+void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,
+                    const struct tcp_repr *r);
+/* The largest segment that may be asked of the peer on that path. */
+uint16_t net_tcp_our_mss(struct net_stack *s, const struct lwt_addr *remote);
+/* Scale of a receive buffer's window. */
+uint8_t net_tcp_scale_for(uint32_t buffer);
+
+/* ---- tcp_timer.c ------------------------------------------------------- */
+
+/* Set the timer to the earliest deadline of c. */
+void net_tcp_timer_update(struct tcp_conn *c);
+/* Start the retransmission timer anew. */
+void net_tcp_rexmit_start(struct tcp_conn *c);
+uint64_t net_tcp_rto(const struct tcp_conn *c);
+void net_tcp_conn_timer(struct net_timer *timer);
+
+/* ---- tcp_wait.c -------------------------------------------------------- */
+
+/* Replace c in the table by a record; c is closed in order.  fin_wait_2: the
+ * peer's FIN is still to come. */
+void net_tcp_wait_start(struct tcp_conn *c, int fin_wait_2);
+/* Whether the SYN may open the connection anew (RFC 6191, RFC 9293 MAY-2). */
+int net_tcp_wait_reusable(const struct tcp_wait *w, const struct tcp_repr *r);
+void net_tcp_wait_input(struct net_stack *s, struct tcp_wait *w,
+                        const struct tcp_repr *r);
+void net_tcp_wait_free(struct net_stack *s, struct tcp_wait *w);
+void net_tcp_wait_timer(struct net_timer *timer);
+
+#endif

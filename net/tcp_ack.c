@@ -1,0 +1,204 @@
+/* net/tcp_ack.c - what an acknowledgment does.
+ * SPDX-License-Identifier: ISC
+ *
+ * Round-trip times (RFC 6298), the send window, and which loss it shows: the
+ * duplicate ACKs of RFC 5681 and 6582, the SACK blocks of RFC 6675.
+ */
+#include "tcp.h"
+
+enum { DUP_THRESH = 3 };
+
+/* ---- Round-trip time --------------------------------------------------- */
+
+void net_tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt)
+{
+  uint64_t error, margin;
+
+  if (!c->srtt) {
+    c->srtt = rtt ? rtt : 1;
+    c->rttvar = rtt / 2;
+  } else {
+    error = rtt > c->srtt ? rtt - c->srtt : c->srtt - rtt;
+    c->rttvar = c->rttvar - c->rttvar / 4 + error / 4;
+    c->srtt = c->srtt - c->srtt / 8 + rtt / 8;
+  }
+  margin = 4 * c->rttvar > LWT_MS(1) ? 4 * c->rttvar : LWT_MS(1);
+  c->rto = c->srtt + margin;
+  if (c->rto < c->stack->config.tcp_rto_min)
+    c->rto = c->stack->config.tcp_rto_min;
+  if (c->rto > TCP_RTO_MAX)
+    c->rto = TCP_RTO_MAX;
+  c->backoff = 0;
+}
+
+/* A segment that was sent once (Karn, MUST-18) by our clock, else the echoed
+ * timestamp, which is coarse but not ambiguous. */
+static void measure(struct tcp_conn *c, const struct tcp_repr *r)
+{
+  uint32_t ms;
+
+  if (c->timing && seq_ge(r->ack, c->rtt_seq)) {
+    c->timing = 0;
+    net_tcp_rtt_sample(c, c->stack->now - c->rtt_time);
+  } else if (!c->timing && c->ts_on && r->options & TCP_OPT_TS && r->tsecr) {
+    ms = net_tcp_ts_now(c->stack, c->ts_offset) - r->tsecr;
+    if (ms < 10u * 60 * 1000)
+      net_tcp_rtt_sample(c, LWT_MS(ms + 1));
+  }
+}
+
+/* ---- The send window --------------------------------------------------- */
+
+/* Returns 1 if the window changed. */
+static int update_window(struct tcp_conn *c, const struct tcp_repr *r)
+{
+  uint32_t wnd = (uint32_t)r->window << c->snd_scale, old = c->snd_wnd;
+
+  if (!seq_lt(c->snd_wl1, r->seq) &&
+      !(c->snd_wl1 == r->seq && seq_le(c->snd_wl2, r->ack)))
+    return 0;
+  c->snd_wl1 = r->seq;
+  c->snd_wl2 = r->ack;
+  c->snd_wnd = wnd;
+  if (wnd > c->max_wnd)
+    c->max_wnd = wnd;
+  return wnd != old;
+}
+
+/* ---- New acknowledgments ----------------------------------------------- */
+
+/* Take acknowledged bytes off the queue. */
+static void release(struct tcp_conn *c, uint32_t ack)
+{
+  uint32_t end = net_tcp_sendq_end(&c->sq), data = seq_min(ack, end);
+
+  net_tcp_sendq_ack(&c->sq, data - c->sq.seq);
+  c->snd_una = ack;
+  if (seq_lt(c->snd_nxt, ack))
+    c->snd_nxt = ack;
+  if (seq_lt(c->snd_small, ack))
+    c->snd_small = ack;
+  if (seq_gt(ack, end))
+    c->fin_acked = 1;
+}
+
+/* A partial ACK in fast recovery: the next hole is lost as well. */
+static void partial_ack(struct tcp_conn *c, uint32_t bytes)
+{
+  if (!c->board) {
+    bytes = bytes > c->mss ? bytes - c->mss : 0;
+    c->reno_sacked -= bytes < c->reno_sacked ? bytes : c->reno_sacked;
+    c->rtx_nxt = c->snd_una;
+    c->force = 1;
+  }
+  /* Without SACK a long recovery had better end in a timeout (RFC 6582 4). */
+  if (c->sack_on || !c->half_timer) {
+    c->half_timer = 1;
+    net_tcp_rexmit_start(c);
+  }
+}
+
+static void advance(struct tcp_conn *c, const struct tcp_repr *r)
+{
+  uint32_t bytes = r->ack - c->snd_una;
+
+  measure(c, r);
+  release(c, r->ack);
+  c->retransmits = 0;
+  c->progress = c->stack->now;
+  c->soft.code = 0;
+  if (c->board)
+    net_tcp_sack_advance(c);
+  if (c->mode == TCP_OPEN) {
+    c->dupacks = 0;
+    c->reno_sacked = 0;
+  } else if (seq_ge(c->snd_una, c->recover)) {
+    net_tcp_recovery_exit(c);
+  } else if (c->mode == TCP_RECOVERY) {
+    partial_ack(c, bytes);
+  }
+  if (c->mode != TCP_RECOVERY)
+    c->cc->acked(c, bytes);
+  if (c->snd_una == c->snd_nxt)
+    c->t_rexmit = LWT_NEVER;
+  else if (c->mode != TCP_RECOVERY)
+    net_tcp_rexmit_start(c);
+  if (c->persist) {
+    c->persist = 0;
+    c->t_rexmit = LWT_NEVER;
+    if (c->snd_una != c->snd_nxt)
+      net_tcp_rewind(c);
+  }
+  net_tcp_conn_refill(c);
+  net_tcp_wake(c);
+  net_tcp_work(c);
+}
+
+/* ---- Duplicate acknowledgments ----------------------------------------- */
+
+static void note_duplicate(struct tcp_conn *c, uint32_t fresh)
+{
+  c->dupacks++;
+  if (!c->sack_on && (c->mode != TCP_OPEN || c->dupacks <= DUP_THRESH))
+    c->reno_sacked += c->mss;
+  net_tcp_work(c); /* limited transmit (RFC 3042): the pipe is less full */
+  if (c->mode != TCP_OPEN)
+    return;
+  if (c->sack_on ? c->board && (seq_gt(c->board->lost_edge, c->snd_una) ||
+                                (fresh && c->dupacks >= DUP_THRESH))
+                 : c->dupacks >= DUP_THRESH && seq_gt(c->snd_una, c->recover))
+    net_tcp_recovery_enter(c);
+}
+
+/* RFC 5681 2: nothing new in it, while something is outstanding. */
+static int is_duplicate(const struct tcp_conn *c, const struct tcp_repr *r,
+                        int new_window)
+{
+  return r->ack == c->snd_una && c->snd_nxt != c->snd_una && r->len == 0 &&
+         !(r->flags & (TCP_SYN | TCP_FIN)) && !new_window && !c->persist;
+}
+
+/* The window opened although nothing was acknowledged: what was sent into the
+ * closed window is gone. */
+static void window_opened(struct tcp_conn *c)
+{
+  if (c->persist && c->snd_wnd && c->snd_nxt != c->snd_una) {
+    net_tcp_rewind(c);
+    c->t_rexmit = LWT_NEVER;
+    c->persist = 0;
+    c->backoff = 0;
+  }
+  net_tcp_work(c);
+}
+
+int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
+{
+  int new_window;
+  uint32_t fresh = 0;
+
+  if (seq_gt(r->ack, c->snd_max) || seq_lt(r->ack, c->snd_una - c->max_wnd)) {
+    /* Of what was never sent, or from another age (RFC 5961 5). */
+    c->stack->stats.tcp_bad_acks++;
+    net_tcp_challenge(c);
+    return -1;
+  }
+  if (c->persist && c->user)
+    c->progress = c->stack->now; /* it answers (MUST-37) */
+  if (seq_lt(r->ack, c->snd_una))
+    return 0;
+  new_window = update_window(c, r);
+  if (r->n_sacks && c->sack_on)
+    fresh = net_tcp_sack_input(c, r);
+  if (seq_gt(r->ack, c->snd_una)) {
+    advance(c, r);
+    if (c->mode == TCP_OPEN && c->board && seq_gt(c->board->lost_edge, c->snd_una))
+      net_tcp_recovery_enter(c);
+  } else if (c->sack_on ? fresh > 0 : is_duplicate(c, r, new_window)) {
+    note_duplicate(c, fresh);
+  } else if (new_window) {
+    window_opened(c);
+  }
+  if (new_window)
+    net_tcp_work(c);
+  return 0;
+}

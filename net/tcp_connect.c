@@ -1,0 +1,166 @@
+/* net/tcp_connect.c - opening a connection, and the options of one.
+ * SPDX-License-Identifier: ISC
+ */
+#include "tcp.h"
+
+static void connect_stop(void *env)
+{
+  struct tcp_conn *c = env;
+  struct net_stack *s = c->stack;
+
+  c->ending = 0;
+  lwt_abandon(&c->end);
+  if (!s) { /* closed meanwhile */
+    net_tcp_conn_free(c);
+    return;
+  }
+  net_tcp_enter(s);
+  net_tcp_conn_reset(c, LWT_ECANCELED, "tcp_connect");
+  net_tcp_leave(s);
+}
+
+/* The names of the two ends.  0 or an error. */
+static int choose_tuple(struct net_stack *s, const struct lwt_addr *to,
+                        struct tcp_tuple *t)
+{
+  struct lwt_addr local;
+  uint16_t mtu;
+  int code;
+
+  if (s->tcp->closing)
+    return LWT_ECONNABORTED;
+  if (!to->port)
+    return LWT_EINVAL;
+  if (to->family != 4 && to->family != 6)
+    return LWT_ENOTSUP;
+  if (!net_ip_is_unicast(s, to)) /* MUST-46 */
+    return LWT_EADDRNOTAVAIL;
+  if (s->tcp->n_conns + s->tcp->n_halves >= s->config.max_connections)
+    return LWT_ENOBUFS;
+  code = net_ip_route(s, to, &local, &mtu);
+  if (code)
+    return code;
+  local.port = 0;
+  net_tcp_tuple(t, &local, to);
+  return net_tcp_choose_port(s, t);
+}
+
+static void begin(struct tcp_conn *c)
+{
+  struct net_stack *s = c->stack;
+
+  c->state = TCP_SYN_SENT;
+  c->iss = c->snd_una = net_tcp_isn(s, &c->node.tuple);
+  c->snd_nxt = c->snd_max = c->iss + 1;
+  c->sq.seq = c->sq.cur_seq = c->iss + 1;
+  c->timing = 1;
+  c->rtt_seq = c->iss + 1;
+  c->rtt_time = s->now;
+  c->ack_now = 1;
+  s->stats.tcp_connects++;
+  net_tcp_rexmit_start(c);
+  net_tcp_work(c);
+}
+
+lwt_flow_p *net_tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to)
+{
+  struct net_stack *s = (struct net_stack *)stack;
+  struct tcp_tuple t;
+  struct tcp_conn *c;
+  lwt_t *p;
+  int code;
+
+  net_tcp_enter(s);
+  code = choose_tuple(s, to, &t);
+  c = code ? NULL : net_tcp_conn_new(s, &t);
+  if (!c) {
+    net_tcp_leave(s);
+    return lwt_flow_p_fail(code ? code : LWT_ENOMEM, "tcp_connect");
+  }
+  p = lwt_task_op(&c->end, connect_stop, c);
+  if (lwt_state(p) == LWT_PENDING) {
+    c->ending = TCP_END_CONNECT;
+    begin(c);
+  } else {
+    net_tcp_conn_close(c, LWT_ENOMEM, "tcp_connect");
+  }
+  net_tcp_leave(s);
+  return (lwt_flow_p *)p;
+}
+
+/* ---- Options ----------------------------------------------------------- */
+
+static struct tcp_conn *conn_of(struct lwt_flow *flow)
+{
+  return flow->ops == &net_tcp_flow_ops ? (struct tcp_conn *)flow : NULL;
+}
+
+int lwt_net_tcp_nodelay(struct lwt_flow *flow, int on)
+{
+  struct tcp_conn *c = conn_of(flow);
+
+  if (!c)
+    return LWT_ENOTSUP;
+  c->nodelay = !!on;
+  if (c->stack && on) {
+    net_tcp_enter(c->stack);
+    net_tcp_work(c);
+    net_tcp_leave(c->stack);
+  }
+  return 0;
+}
+
+int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle, uint64_t interval,
+                          unsigned count)
+{
+  struct tcp_conn *c = conn_of(flow);
+
+  if (!c)
+    return LWT_ENOTSUP;
+  if (idle && (!interval || !count || count > 100))
+    return LWT_EINVAL;
+  c->keep_idle = idle;
+  c->keep_interval = interval;
+  c->keep_count = (uint8_t)count;
+  c->keep_sent = 0;
+  c->t_keep = idle ? c->last_receive + idle : LWT_NEVER;
+  if (c->stack)
+    net_tcp_timer_update(c);
+  return 0;
+}
+
+int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration)
+{
+  struct tcp_conn *c = conn_of(flow);
+
+  if (!c)
+    return LWT_ENOTSUP;
+  if (!duration)
+    return LWT_EINVAL;
+  c->user_timeout = duration;
+  if (c->stack && c->t_rexmit != LWT_NEVER && c->progress + duration < c->t_rexmit) {
+    c->t_rexmit = c->progress + duration;
+    net_tcp_timer_update(c);
+  }
+  return 0;
+}
+
+int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info)
+{
+  static const char *const names[] = {
+    "closed", "syn-sent", "syn-received", "established", "fin-wait-1", "fin-wait-2",
+    "close-wait", "closing", "last-ack", "time-wait"
+  };
+  const struct tcp_conn *c = conn_of(flow);
+
+  if (!c)
+    return LWT_ENOTSUP;
+  *info = (struct lwt_net_tcp_info){
+    .state = names[c->state], .congestion = c->cc->name, .mss = c->mss,
+    .cwnd = c->cwnd, .ssthresh = c->ssthresh, .send_window = c->snd_wnd,
+    .receive_window = c->rcv_adv - c->rcv_nxt, .unsent = c->sq.len,
+    .in_flight = c->snd_nxt - c->snd_una, .unread = c->rq.len,
+    .srtt = c->srtt, .rttvar = c->rttvar, .rto = net_tcp_rto(c)
+  };
+  return 0;
+}

@@ -1,0 +1,249 @@
+/* net/tcp_segment.c - one segment made and sent.
+ * SPDX-License-Identifier: ISC
+ *
+ * A data segment is a slice with the header and slices on the send queue's
+ * pages behind it.  What to send is decided elsewhere (tcp_output.c).
+ */
+#include "tcp.h"
+
+#include <string.h>
+
+enum { CSUM_OFFSET = 16 };
+
+/* Send a header, and payload behind it (NULL: none).  Takes payload. */
+static int transmit(struct net_stack *s, const struct lwt_addr *local,
+                    const struct lwt_addr *remote, const struct tcp_repr *r,
+                    struct lwt_buf *payload)
+{
+  struct lwt_buf *segment = lwt_buf_new(LWT_BUF_HEADROOM, net_tcp_header_len(r));
+
+  if (!segment) {
+    lwt_buf_free(payload);
+    s->stats.no_memory++;
+    return LWT_ENOMEM;
+  }
+  net_tcp_emit(r, segment->data);
+  if (payload) {
+    segment->next = payload;
+    segment->total += payload->total;
+  }
+  net_csum_finish(s, local, remote, NET_PROTO_TCP, CSUM_OFFSET, segment);
+  s->stats.tcp_tx++;
+  return net_ip_send(s, local, remote, NET_PROTO_TCP, 0, 0, 1, segment);
+}
+
+/* What happened to a segment, for the connection: 0: on its way or lost like
+ * any other; else it should be tried again later. */
+static int outcome(struct tcp_conn *c, int code)
+{
+  uint32_t mss = c->mss;
+
+  switch (code) {
+  case 0:
+    return 0;
+  case LWT_ENOBUFS:
+    if (!tcp_linked(&c->work))
+      tcp_list_add(&c->stack->tcp->blocked, &c->work);
+    c->t_retry = c->stack->now + TCP_DEVICE_RETRY;
+    return code;
+  case LWT_ENOMEM:
+    c->t_retry = c->stack->now + TCP_MEMORY_RETRY;
+    return code;
+  case LWT_EMSGSIZE:
+    net_tcp_conn_mss(c);
+    if (c->mss >= mss)
+      return 0;
+    c->t_retry = c->stack->now;
+    return code;
+  default:
+    c->soft = (struct lwt_error){ code, "tcp" };
+    if (c->state == TCP_SYN_SENT) /* no way there, and we know it ourselves */
+      net_tcp_conn_close(c, code, "tcp_connect");
+    return 0;
+  }
+}
+
+/* ---- Segments of a connection ------------------------------------------ */
+
+static void fill_in(struct tcp_conn *c, struct tcp_repr *r, uint32_t seq, uint8_t flags)
+{
+  r->src = c->local.port;
+  r->dst = c->remote.port;
+  r->seq = seq;
+  r->ack = c->rcv_nxt;
+  r->flags = flags;
+  r->window = net_tcp_window(c);
+  r->options = 0;
+  r->n_sacks = 0;
+  if (c->ts_on) {
+    r->options = TCP_OPT_TS;
+    r->tsval = net_tcp_ts_now(c->stack, c->ts_offset);
+    r->tsecr = c->ts_recent;
+  }
+}
+
+static void acknowledged(struct tcp_conn *c)
+{
+  c->last_ack = c->rcv_nxt;
+  c->ack_now = 0;
+  c->t_delack = LWT_NEVER;
+}
+
+int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
+{
+  struct tcp_repr r;
+  struct lwt_buf *payload = NULL;
+  int code;
+
+  if (len) {
+    payload = net_tcp_sendq_slice(&c->sq, seq, len);
+    if (!payload) {
+      c->stack->stats.no_memory++;
+      return outcome(c, LWT_ENOMEM);
+    }
+  }
+  fill_in(c, &r, seq, flags | TCP_ACK);
+  code = outcome(c, transmit(c->stack, &c->local, &c->remote, &r, payload));
+  if (code)
+    return code;
+  if (!c->reass.head) /* else SACK blocks are due */
+    acknowledged(c);
+  c->last_send = c->stack->now;
+  return 0;
+}
+
+void net_tcp_send_ack(struct tcp_conn *c)
+{
+  struct tcp_repr r;
+
+  fill_in(c, &r, c->snd_nxt, TCP_ACK);
+  if (c->sack_on && c->reass.head)
+    r.n_sacks = (uint8_t)net_tcp_reass_sacks(&c->reass, r.sacks, TCP_SACKS);
+  if (!outcome(c, transmit(c->stack, &c->local, &c->remote, &r, NULL)))
+    acknowledged(c);
+  else
+    c->ack_now = 1;
+}
+
+void net_tcp_send_probe(struct tcp_conn *c)
+{
+  struct tcp_repr r;
+
+  fill_in(c, &r, c->snd_nxt - 1, TCP_ACK);
+  c->stack->stats.tcp_keepalives++;
+  outcome(c, transmit(c->stack, &c->local, &c->remote, &r, NULL));
+}
+
+void net_tcp_send_rst(struct tcp_conn *c)
+{
+  struct tcp_repr r;
+
+  /* A probe beyond the window has not moved the peer (RFC 5961 3 wants the
+   * exact number). */
+  fill_in(c, &r, c->persist ? c->snd_una : c->snd_nxt, TCP_RST | TCP_ACK);
+  c->stack->stats.tcp_resets_sent++;
+  transmit(c->stack, &c->local, &c->remote, &r, NULL);
+}
+
+uint8_t net_tcp_scale_for(uint32_t buffer)
+{
+  uint8_t scale = 0;
+
+  while (scale < TCP_SCALE_MAX && buffer >> scale > 0xffff)
+    scale++;
+  return scale;
+}
+
+uint16_t net_tcp_our_mss(struct net_stack *s, const struct lwt_addr *remote)
+{
+  uint32_t headers = remote->family == 6 ? 60 : 40;
+  struct lwt_addr src;
+  uint16_t mtu;
+
+  if (net_ip_route(s, remote, &src, &mtu) || mtu < headers + TCP_MSS_MIN)
+    return remote->family == 6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT4;
+  return (uint16_t)(mtu - headers);
+}
+
+uint8_t net_tcp_syn_options(const struct net_stack *s, uint8_t asked)
+{
+  return (uint8_t)(TCP_OPT_MSS | (asked & TCP_OPT_ALL & ~s->config.tcp_without));
+}
+
+int net_tcp_send_syn(struct tcp_conn *c)
+{
+  struct tcp_repr r;
+  uint32_t window = c->rcv_buffer < 0xffff ? c->rcv_buffer : 0xffff;
+  uint8_t asked = TCP_OPT_ALL;
+
+  if (c->state == TCP_SYN_RCVD)
+    asked = (uint8_t)(c->ts_on * TCP_OPT_TS | c->sack_on * TCP_OPT_SACK_OK |
+                      c->scale_on * TCP_OPT_SCALE);
+  fill_in(c, &r, c->iss, c->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK);
+  r.window = (uint16_t)window;
+  r.options = net_tcp_syn_options(c->stack, asked);
+  r.mss = net_tcp_our_mss(c->stack, &c->remote);
+  r.scale = net_tcp_scale_for(c->rcv_buffer);
+  r.tsval = net_tcp_ts_now(c->stack, c->ts_offset);
+  r.tsecr = c->ts_recent;
+  c->rcv_adv = c->rcv_nxt + window;
+  return outcome(c, transmit(c->stack, &c->local, &c->remote, &r, NULL));
+}
+
+/* ---- Segments without a connection ------------------------------------- */
+
+int net_tcp_send_bare(struct net_stack *s, const struct tcp_tuple *t,
+                      struct tcp_repr *r)
+{
+  struct lwt_addr local, remote;
+
+  net_tcp_tuple_addrs(t, &local, &remote);
+  r->src = t->local_port;
+  r->dst = t->remote_port;
+  local.port = remote.port = 0;
+  return transmit(s, &local, &remote, r, NULL);
+}
+
+void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,
+                    const struct tcp_repr *r)
+{
+  struct tcp_repr reset = { .flags = TCP_RST };
+
+  if (r->flags & TCP_RST)
+    return;
+  if (!net_icmp_allowed(s)) {
+    s->stats.tcp_resets_limited++;
+    return;
+  }
+  if (r->flags & TCP_ACK) {
+    reset.seq = r->ack;
+  } else {
+    reset.flags |= TCP_ACK;
+    reset.ack = r->seq + net_tcp_seg_len(r);
+  }
+  s->stats.tcp_resets_sent++;
+  net_tcp_send_bare(s, t, &reset);
+}
+
+/* ---- Challenge ACKs ---------------------------------------------------- */
+
+int net_tcp_may_challenge(struct net_stack *s, uint64_t *since, uint8_t *count)
+{
+  if (!*count || s->now - *since >= LWT_S(5)) {
+    *since = s->now;
+    *count = 0;
+  }
+  if (*count >= TCP_CHALLENGES) {
+    s->stats.tcp_challenges_limited++;
+    return 0;
+  }
+  (*count)++;
+  s->stats.tcp_challenges++;
+  return 1;
+}
+
+void net_tcp_challenge(struct tcp_conn *c)
+{
+  if (net_tcp_may_challenge(c->stack, &c->challenge_time, &c->challenges))
+    net_tcp_send_ack(c);
+}

@@ -1,0 +1,402 @@
+/* t-tcp-hub.c - transfers between two stacks over a bad network, in virtual time.
+ * SPDX-License-Identifier: ISC
+ *
+ *   t-tcp-hub                    500 seeds
+ *   TCP_SEEDS=10000 t-tcp-hub    as many
+ *   t-tcp-hub SEED...            these, each with a report; TCP_PCAP=FILE as well
+ *
+ * A seed decides everything: the network (up to 20 % loss, reordering,
+ * duplication, corruption; delays, bandwidth, MTU), the stacks (buffers,
+ * options), the transfer (sizes, sizes of reads and writes, pauses).  Both
+ * sides send and receive at once; each byte is checked; both close.  When
+ * TIME-WAIT is over nothing may be left.
+ */
+#include "../net/tcp.h"
+#include "tap.h"
+
+#include <lwt/engine.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { CHUNK = 20000 };
+
+static uint64_t mix(uint64_t x)
+{
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+static uint64_t rng_state;
+
+static uint64_t rng(void)
+{
+  return mix(rng_state++);
+}
+static uint64_t rng_below(uint64_t n)
+{
+  return rng() % n;
+}
+static int one_in(unsigned n)
+{
+  return rng_below(n) == 0;
+}
+/* Small ones are as likely as large ones. */
+static size_t rng_size(size_t max)
+{
+  size_t bits = 1;
+
+  while (max >> bits)
+    bits++;
+  return (size_t)(rng() >> (64 - 1 - rng_below(bits))) % (max + 1);
+}
+
+static uint8_t byte_at(uint64_t stream, uint64_t offset)
+{
+  return (uint8_t)(mix(stream + offset / 8) >> offset % 8 * 8);
+}
+
+static void make(uint8_t *bytes, uint64_t stream, uint64_t offset, size_t len)
+{
+  size_t i;
+
+  for (i = 0; i < len; i++)
+    bytes[i] = byte_at(stream, offset + i);
+}
+
+/* ---- One transfer ------------------------------------------------------ */
+
+struct trial {
+  uint64_t seed;
+  struct lwt_net_hub *hub;
+  struct lwt_stack *stacks[2];
+  struct lwt_listener *listener;
+  size_t size[2];     /* that side sends */
+  size_t received[2]; /* by that side */
+  unsigned wrong;     /* bytes */
+  int slow[2];        /* that side pauses now and then */
+  char failure[100];
+};
+
+static void failed(struct trial *t, const char *what, struct lwt_error e)
+{
+  if (!t->failure[0])
+    snprintf(t->failure, sizeof t->failure, "%s: %s %s", what, e.what ? e.what : "?",
+             lwt_strerror(e.code));
+}
+
+struct sender {
+  struct lwt_frame frame;
+  struct trial *t;
+  struct lwt_flow *flow;
+  int side;
+  size_t offset, n;
+  uint8_t bytes[CHUNK];
+};
+
+LWT_STEP sender_step(struct lwt_frame *frame)
+{
+  struct sender *f = (struct sender *)frame;
+  struct lwt_buf *chain;
+
+  lwt_begin(f);
+  while (f->offset < f->t->size[f->side]) {
+    f->n = 1 + rng_size(CHUNK - 1);
+    if (f->n > f->t->size[f->side] - f->offset)
+      f->n = f->t->size[f->side] - f->offset;
+    make(f->bytes, f->t->seed * 2 + (unsigned)f->side, f->offset, f->n);
+    if (one_in(3)) {
+      chain = lwt_buf_copy_in((uint32_t)rng_below(200), f->bytes, (uint32_t)f->n);
+      lwt_await(f, lwt_flow_write_buf(f->flow, chain));
+    } else {
+      lwt_await(f, lwt_flow_write(f->flow, f->bytes, f->n));
+    }
+    f->offset += f->n;
+    if (f->t->slow[f->side] && one_in(10))
+      lwt_await(f, lwt_sleep(rng_below(LWT_MS(500))));
+  }
+  lwt_await(f, lwt_flow_shutdown(f->flow));
+  lwt_end(f);
+}
+
+struct receiver {
+  struct lwt_frame frame;
+  struct trial *t;
+  struct lwt_flow *flow;
+  int side;
+  size_t n;
+  struct lwt_buf *chain;
+  uint8_t bytes[CHUNK];
+};
+
+static void check(struct receiver *f)
+{
+  uint64_t stream = f->t->seed * 2 + (unsigned)!f->side;
+  size_t i;
+
+  for (i = 0; i < f->n; i++)
+    if (f->bytes[i] != byte_at(stream, f->t->received[f->side] + i))
+      f->t->wrong++;
+  f->t->received[f->side] += f->n;
+}
+
+LWT_STEP receiver_step(struct lwt_frame *frame)
+{
+  struct receiver *f = (struct receiver *)frame;
+
+  lwt_begin(f);
+  for (;;) {
+    if (one_in(3)) {
+      lwt_await(f, &f->chain, lwt_flow_read_buf(f->flow, 1 + rng_size(CHUNK - 1)));
+      f->n = f->chain ? f->chain->total : 0;
+      if (f->chain)
+        lwt_buf_copy_out(f->chain, 0, f->bytes, (uint32_t)f->n);
+      lwt_buf_free(f->chain);
+    } else {
+      lwt_await(f, &f->n, lwt_flow_read(f->flow, f->bytes, 1 + rng_size(CHUNK - 1)));
+    }
+    if (!f->n)
+      break;
+    check(f);
+    if (f->t->slow[f->side] && one_in(10))
+      lwt_await(f, lwt_sleep(rng_below(LWT_S(2))));
+  }
+  lwt_end(f);
+}
+
+/* Both directions of one side, then close. */
+struct side {
+  struct lwt_frame frame;
+  struct trial *t;
+  struct lwt_flow *flow;
+  int side;
+  struct lwt_error error;
+};
+
+LWT_STEP side_step(struct lwt_frame *frame)
+{
+  struct side *f = (struct side *)frame;
+  lwt_t *send, *receive;
+
+  lwt_begin(f);
+  send = LWT_GO(struct sender, sender_step, .t = f->t, .flow = f->flow, .side = f->side);
+  receive =
+    LWT_GO(struct receiver, receiver_step, .t = f->t, .flow = f->flow, .side = f->side);
+  lwt_await_error(f, &f->error, lwt_join(LWT_PS(send, receive)));
+  if (f->error.code)
+    failed(f->t, f->side ? "server" : "client", f->error);
+  lwt_await_error(f, &f->error, lwt_flow_close(f->flow));
+  if (f->error.code)
+    failed(f->t, f->side ? "server close" : "client close", f->error);
+  lwt_end(f);
+}
+
+struct server {
+  struct lwt_frame frame;
+  struct trial *t;
+  struct lwt_flow *flow;
+};
+
+LWT_STEP server_step(struct lwt_frame *frame)
+{
+  struct server *f = (struct server *)frame;
+
+  lwt_begin(f);
+  lwt_await(f, &f->flow, lwt_accept(f->t->listener));
+  lwt_become(f, LWT_GO(struct side, side_step, .t = f->t, .flow = f->flow, .side = 1));
+  lwt_end(f);
+}
+
+struct client {
+  struct lwt_frame frame;
+  struct trial *t;
+  struct lwt_flow *flow;
+  struct lwt_addr to;
+  struct lwt_error error;
+};
+
+LWT_STEP client_step(struct lwt_frame *frame)
+{
+  struct client *f = (struct client *)frame;
+
+  lwt_begin(f);
+  for (;;) { /* the neighbour's address may be lost as often as anything else */
+    lwt_await_error(f, &f->error, &f->flow, lwt_stack_connect(f->t->stacks[0], &f->to));
+    if (!f->error.code)
+      break;
+    if (f->error.code != LWT_EHOSTUNREACH)
+      lwt_throw(f, f->error.code, f->error.what);
+    lwt_await(f, lwt_sleep(LWT_S(30)));
+  }
+  lwt_become(f, LWT_GO(struct side, side_step, .t = f->t, .flow = f->flow, .side = 0));
+  lwt_end(f);
+}
+
+static struct lwt_addr address(unsigned host, uint16_t port)
+{
+  return (struct lwt_addr){
+    .family = 4, .ip = { 10, 0, 0, (uint8_t)host }, .port = port
+  };
+}
+
+static struct lwt_net_link random_link(void)
+{
+  struct lwt_net_link link = { 0 };
+
+  if (!one_in(4))
+    link.loss = (uint32_t)rng_below(LWT_NET_PERCENT(20));
+  if (one_in(2))
+    link.reorder = (uint32_t)rng_below(LWT_NET_PERCENT(20));
+  if (one_in(2))
+    link.duplicate = (uint32_t)rng_below(LWT_NET_PERCENT(20));
+  if (one_in(3))
+    link.corrupt = (uint32_t)rng_below(LWT_NET_PERCENT(20) / 2);
+  if (one_in(2))
+    link.delay = rng_below(LWT_MS(100));
+  if (one_in(3))
+    link.jitter = rng_below(LWT_MS(50));
+  if (one_in(2))
+    link.reorder_delay = rng_below(LWT_MS(100));
+  if (one_in(4)) {
+    link.bandwidth = 100000 + rng_below(100000000);
+    link.queue = 20000 + (uint32_t)rng_below(200000);
+  }
+  return link;
+}
+
+static void set_up(struct trial *t)
+{
+  struct lwt_net_hub_config hub = { .seed = rng(), .link = random_link() };
+  struct lwt_net_config config = { .prefix = 24 };
+  struct lwt_addr any = { .family = 4, .port = 7 };
+  struct lwt_netif *port;
+  uint64_t secret;
+  int side;
+
+  hub.mtu = one_in(3) ? (uint16_t)(300 + rng_below(1201)) : 1500;
+  lwt_net_hub_new(&hub, &t->hub);
+  config.tcp_user_timeout = config.tcp_connect_timeout = LWT_S(7200);
+  config.tcp_time_wait = LWT_S(1200);
+  for (side = 0; side < 2; side++) {
+    config.addr = address(1 + (unsigned)side, 0);
+    config.tcp_send = one_in(2) ? 0 : 1 + (uint32_t)rng_size(300000);
+    config.tcp_receive = one_in(2) ? 0 : 500 + (uint32_t)rng_size(300000);
+    config.tcp_without = one_in(2) ? 0 : (uint32_t)rng_below(8);
+    config.tcp_delayed_ack = one_in(2) ? 0 : 1 + rng_below(LWT_MS(400));
+    secret = rng();
+    memcpy(config.secret, &secret, sizeof secret);
+    lwt_net_hub_port(t->hub, NULL, &port);
+    lwt_net_stack_new(port, &config, &t->stacks[side]);
+    t->size[side] = rng_size(200000);
+    t->slow[side] = one_in(4);
+  }
+  lwt_stack_listen(t->stacks[1], &any, 5, &t->listener);
+}
+
+static void expect_nothing(struct trial *t, struct lwt_stack *stack)
+{
+  struct net_tcp *tcp = ((struct net_stack *)stack)->tcp;
+
+  if (tcp->n_conns || tcp->n_halves || tcp->n_waits || tcp->table.count)
+    failed(t, "connections live", (struct lwt_error){ 0, "" });
+}
+
+/* Run; the outcome is in t->failure. */
+static void run(struct trial *t)
+{
+  struct lwt_error e;
+  lwt_t *server, *client;
+  int side;
+
+  server = LWT_GO(struct server, server_step, .t = t);
+  client = LWT_GO(struct client, client_step, .t = t, .to = address(2, 7));
+  e = lwt_run_value(lwt_join(LWT_PS(server, client)), NULL);
+  if (e.code)
+    failed(t, "run", e);
+  for (side = 0; side < 2; side++)
+    if (t->received[side] != t->size[!side])
+      failed(t, "bytes are missing", (struct lwt_error){ 0, "" });
+  if (t->wrong)
+    failed(t, "bytes are wrong", (struct lwt_error){ 0, "" });
+  e = lwt_run_value(lwt_sleep(LWT_S(1300)), NULL);
+  for (side = 0; side < 2; side++)
+    expect_nothing(t, t->stacks[side]);
+}
+
+static void tear_down(struct trial *t)
+{
+  lwt_net_hub_free(t->hub);
+  lwt_listener_close(t->listener);
+  lwt_run_value(lwt_join(LWT_PS(lwt_stack_close(t->stacks[0]),
+                                lwt_stack_close(t->stacks[1]))), NULL);
+  if (lwt_live() || lwt_timers() || lwt_buf_live())
+    failed(t, "promises, timers or buffers live", (struct lwt_error){ 0, "" });
+}
+
+static struct lwt_net_pcap *capture(struct trial *t, FILE **out)
+{
+  struct lwt_net_pcap *pcap = NULL;
+  const char *name = getenv("TCP_PCAP");
+
+  *out = name ? fopen(name, "wb") : NULL;
+  if (*out && !lwt_net_pcap_new(*out, 0, 0, &pcap))
+    lwt_net_hub_tap(t->hub, pcap);
+  return pcap;
+}
+
+static int trial(uint64_t seed, int talk, uint64_t *bytes)
+{
+  struct trial t = { .seed = seed };
+  struct lwt_virtual clock;
+  struct lwt_net_pcap *pcap = NULL;
+  FILE *out = NULL;
+
+  lwt_virtual_init(&clock);
+  lwt_set_engine(&clock.engine);
+  rng_state = mix(seed);
+  set_up(&t);
+  if (talk) {
+    pcap = capture(&t, &out);
+    printf("# seed %llu: %zu and %zu bytes\n", (unsigned long long)seed, t.size[0],
+           t.size[1]);
+  }
+  run(&t);
+  if (talk || t.failure[0]) {
+    lwt_net_dump(t.stacks[0], stdout);
+    lwt_net_dump(t.stacks[1], stdout);
+    printf("# %.3f s of virtual time\n", (double)clock.time / 1e9);
+    lwt_dump(stdout);
+  }
+  if (pcap) {
+    lwt_net_hub_tap(t.hub, NULL);
+    lwt_net_pcap_free(pcap);
+    fclose(out);
+  }
+  tear_down(&t);
+  *bytes += t.received[0] + t.received[1];
+  if (t.failure[0])
+    printf("# seed %llu: %s\n", (unsigned long long)seed, t.failure);
+  return t.failure[0] == 0;
+}
+
+int main(int argc, char **argv)
+{
+  const char *number = getenv("TCP_SEEDS"), *first = getenv("TCP_FIRST");
+  uint64_t n = number ? strtoull(number, NULL, 0) : 500, seed, bytes = 0;
+  unsigned failures = 0;
+  clock_t begin = clock();
+  int i;
+
+  for (i = 1; i < argc; i++)
+    ok(trial(strtoull(argv[i], NULL, 0), 1, &bytes), "seed %s", argv[i]);
+  if (argc > 1)
+    return tap_done();
+  seed = first ? strtoull(first, NULL, 0) : 1;
+  for (n += seed; seed < n && failures < 5; seed++)
+    failures += !trial(seed, 0, &bytes);
+  printf("# %llu bytes, %.1f s of processor time\n", (unsigned long long)bytes,
+         (double)(clock() - begin) / CLOCKS_PER_SEC);
+  is_int(failures, 0, "transfers over bad networks");
+  return tap_done();
+}
