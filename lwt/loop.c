@@ -60,9 +60,12 @@ size_t lwt__run_paused(void)
 static void run_timers(struct lwt_engine *engine)
 {
   uint64_t now = engine->now(engine);
+  int more;
 
-  while (lwt__timers_run(now))
+  do {
+    more = lwt__timers_run(now);
     lwt__leave();
+  } while (more);
 }
 
 uint64_t lwt_run_ready(void)

@@ -24,6 +24,7 @@
 
 struct wheel {
   uint64_t now;
+  uint64_t turn; /* until where the loop lets timers fire */
   uint64_t used[LEVELS][SLOTS / 64]; /* bit i: slot i is not empty */
   struct waiter *slot[LEVELS][SLOTS];
 };
@@ -168,6 +169,7 @@ int lwt__timers_run(uint64_t now)
 
   if (!lwt__t.timers)
     return 0;
+  wheel->turn = now;
   while ((level = earliest(wheel, &i, &start)) < LEVELS && start <= now) {
     list = wheel->slot[level][i];
     wheel->slot[level][i] = NULL;
@@ -176,7 +178,7 @@ int lwt__timers_run(uint64_t now)
     if (level == 0 || (last <= now && level <= SORT_LEVEL)) {
       wheel->now = last;
       fire(level ? sort(list) : list);
-      return 1;
+      return last < now;
     }
     wheel->now = start;
     for (; list; list = next) {
@@ -241,9 +243,10 @@ static lwt_t *timer(enum kind kind, uint64_t now, uint64_t deadline, const char 
   if (deadline == LWT_NEVER)
     return H(p);
   if (t->timers++ == 0)
-    t->wheel->now = now;
-  if (deadline < t->wheel->now)
-    p->w.source = t->wheel->now;
+    t->wheel->now = t->wheel->turn = now;
+  /* Not before the turn that is going on ends, which would never end. */
+  if (deadline < t->wheel->turn)
+    p->w.source = t->wheel->turn;
   insert(t->wheel, &p->w);
   return H(p);
 }
