@@ -64,7 +64,7 @@ static void each(void)
       lwt_abandon(&r);
       lwt_drop(p);
       ok(noted(""), "... once");
-      noted("");
+      forget();
     }
 }
 
@@ -113,7 +113,7 @@ static void stubborn(void)
   lwt_abandon(&s);
   lwt_abandon(&r);
   ok(noted("not canceled") && lwt_live() == 0, "... and may go on to its end");
-  noted("");
+  forget();
 }
 
 /* ---- Itself ---------------------------------------------------------------- */
@@ -186,7 +186,7 @@ static void self(void)
     lwt_abandon(&s);
     lwt_drop(p);
     ok(lwt_live() == 0, "... and nothing is left");
-    noted("");
+    forget();
   }
 }
 
@@ -243,7 +243,7 @@ static void closes(void)
   lwt_abandon(&r);
   ok(noted("closed") && lwt_live() == 0, "... to its end");
   lwt_abandon(&s);
-  noted("");
+  forget();
 }
 
 /* ---- Frames and others ----------------------------------------------------- */
@@ -330,7 +330,7 @@ static void others(void)
   lwt_abandon(&r);
   lwt_drop(task);
   lwt_drop(p);
-  noted("");
+  forget();
 }
 
 /* ---- No memory ------------------------------------------------------------- */

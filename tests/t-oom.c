@@ -11,8 +11,8 @@
 #include "sem.h"
 
 #define TOPICS(X)                                                             \
-  X(basic) X(bind) X(cancel) X(choose) X(drop) X(frame) X(frame_cancel) X(join) X(on)    \
-  X(order) X(through) X(try) X(value)
+  X(basic) X(bind) X(cancel) X(choose) X(drop) X(frame) X(frame_cancel) X(join) X(loop)  \
+  X(on) X(order) X(through) X(timer) X(try) X(value)
 #define DECLARE(topic) extern const struct sem_topic sem_##topic;
 #define ADDRESS(topic) &sem_##topic,
 
