@@ -1,0 +1,101 @@
+/* lwt-unix.h - promises on Unix: the loop, signals, tap.
+ * SPDX-License-Identifier: ISC
+ *
+ * A program needs this header only for what exists on Unix alone: sockets,
+ * files and lwt_run() are reached through lwt/platform.h.
+ *
+ * The engine is libuv's.  By default a thread gets a loop of its own, made when
+ * it is first needed; lwt_run() then waits in it.  A program that has a
+ * uv_loop_t already attaches promises to it instead.
+ *
+ * When is nothing able to wake the loop?  lwt_run() returns LWT_EDEADLK if its
+ * promise is pending, no timer is set, and libuv's loop is not alive: no
+ * referenced handle is active and no request is under way.  Sockets hold a
+ * reference only while a promise waits for them.  Promises of signals hold none,
+ * so they do not keep a program's own uv_run() from returning; but a signal may
+ * come at any time, so lwt_run() waits as long as one of them is pending.
+ *
+ * SIGPIPE: a write to a closed socket must be an error and not the program's
+ * end.  lwt_platform_sockets() therefore ignores the signal, if its disposition
+ * is the default.
+ */
+#ifndef LWT_UNIX_H
+#define LWT_UNIX_H
+
+#include <lwt/platform.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct uv_loop_s; /* uv_loop_t in <uv.h> */
+
+/* ---- The loop ---------------------------------------------------------- */
+
+struct lwt_unix;
+
+/* Let this thread's promises live on a loop that the program runs.  While it is
+ * in uv_run(), promises progress: what is ready runs before and after each poll,
+ * and uv_run() does not return while one sleeps.  lwt_run() works too, except
+ * inside a callback of the loop, because uv_run() does not nest.  Do not give
+ * the loop up before lwt_unix_detach().
+ * Returns 0; LWT_EBUSY: this thread has an engine on a loop already (attach
+ * first, or after lwt_platform_cleanup()); LWT_ENOMEM, LWT_EMFILE. */
+LWT_API int lwt_unix_attach(struct uv_loop_s *loop, struct lwt_unix **u);
+
+/* Look at the promises in the loop's next turn, and have a next turn.  Needed
+ * only when nothing else keeps the program's loop alive, after promises were
+ * made or settled outside of uv_run() or in a callback of the program. */
+LWT_API void lwt_unix_wake(struct lwt_unix *u);
+
+/* The way back.  What was opened stays open and works, but timers and pauses
+ * rest.  The engine's handles are closed; when the program has run its loop once
+ * more (and closed all else), uv_loop_close() returns 0. */
+LWT_API void lwt_unix_detach(struct lwt_unix *u);
+
+/* The loop of this thread's engine, to put handles of one's own on it; NULL
+ * when memory is out. */
+LWT_API struct uv_loop_s *lwt_unix_loop(void);
+
+/* ---- Signals ----------------------------------------------------------- */
+
+/* Fulfilled at the next delivery of signo to the process.  The disposition goes
+ * back to the default when the last promise for signo ends; one who asks for
+ * the next in the callback of the last misses none.  LWT_EINVAL: not a signal
+ * that can be caught. */
+LWT_API lwt_t *lwt_unix_signal(int signo) LWT_MUST_USE;
+
+/* ---- Devices ----------------------------------------------------------- */
+
+/* The Ethernet device behind the tap interface `ifname` (lwt_platform_netif()
+ * with "tap:ifname").  A persistent interface that the user owns can be opened
+ * without privilege:
+ *
+ *   ip tuntap add dev tap0 mode tap user $USER
+ *   ip addr add 10.0.0.1/24 dev tap0; ip link set tap0 up
+ *
+ * With CAP_NET_ADMIN one that does not exist is made, and goes with the netif.
+ * mac: our address on that Ethernet, NULL: a random local one.  The MTU is the
+ * interface's.  Returns 0; LWT_EPERM: neither ours nor privileged; LWT_EBUSY:
+ * somebody has it open; LWT_EINVAL: no such name, or not a tap; LWT_ENODEV: the
+ * system has no /dev/net/tun. */
+LWT_API int lwt_unix_tap(const char *ifname, const uint8_t mac[6],
+                         struct lwt_netif **netif);
+
+/* ---- Counters ---------------------------------------------------------- */
+
+struct lwt_unix_stats {
+  uint64_t accept_errors; /* connections that the kernel could not hand over */
+  uint64_t udp_dropped;   /* received datagrams without room, all endpoints */
+  uint64_t udp_unsent;    /* datagrams to send without room */
+};
+
+/* Of a stack from lwt_platform_sockets(). */
+LWT_API void lwt_unix_stats(struct lwt_stack *stack,
+                            struct lwt_unix_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,477 @@
+/* tap.c - the Ethernet device behind a tap interface as a struct lwt_netif.
+ * SPDX-License-Identifier: ISC
+ *
+ * Sending.  Frames are queued and written just before the loop polls, or when
+ * the queue is full; a full queue that the kernel does not take drops.  While
+ * it takes nothing the descriptor is watched for room.
+ *
+ * Receiving.  While somebody listens, the descriptor is watched; each event
+ * reads up to RX_BATCH frames into pages and delivers them as one queue.
+ *
+ * The kernel has no offloads switched on.  With IFF_VNET_HDR each frame would
+ * be preceded by VNET_HDR bytes, which both paths leave room for.
+ */
+#include "unix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define TX_QUEUE 256u /* frames */
+#define RX_BATCH 64u
+#define SLICES 64 /* of a frame; more are copied together */
+#define VNET_HDR 0u
+#define ETH 14u
+#define VLAN 4u
+
+struct tap {
+  struct lwt_netif netif;
+  struct object object;
+  int fd;
+  uint8_t watched; /* UV_READABLE, UV_WRITABLE: the poll's events */
+  uint8_t blocked; /* the kernel took no frame */
+  uint8_t dead;    /* the interface is gone */
+  uint8_t ended;   /* uv_close() was called */
+  uint8_t handles;
+  lwt_netif_input *input;
+  void *env;
+  struct lwt_resolver listener, closer;
+  struct waiters writers;
+  struct lwt_buf *first, **last; /* frames to send */
+  size_t queued;
+  uint32_t frame; /* longest that we take, without VLAN tag */
+  char name[IFNAMSIZ];
+  uv_poll_t poll;
+  uv_prepare_t prepare;
+};
+
+static struct tap *tap_of(struct lwt_netif *netif)
+{
+  return (struct tap *)netif;
+}
+
+static void watch(struct tap *t);
+
+/* The interface was deleted. */
+static void die(struct tap *t)
+{
+  struct lwt_resolver listener = t->listener, r;
+
+  if (t->dead)
+    return;
+  t->dead = 1;
+  t->input = NULL;
+  t->listener.lwt_private = NULL;
+  watch(t);
+  while ((r = lwt__waiters_next(&t->writers)).lwt_private)
+    lwt_reject(&r, LWT_ENETDOWN, "netif_writable");
+  lwt_reject(&listener, LWT_ENETDOWN, "netif_listen");
+}
+
+/* ---- Sending ----------------------------------------------------------- */
+
+static ssize_t write_frame(struct tap *t, const struct lwt_buf *frame)
+{
+  struct iovec iov[SLICES];
+  uint8_t linear[ETH + VLAN + 65535];
+  const struct lwt_buf *slice;
+  ssize_t done;
+  int n = 0;
+
+  for (slice = frame; slice && n < SLICES; slice = slice->next)
+    iov[n++] = (struct iovec){ slice->data, slice->len };
+  if (slice) {
+    iov[0] = (struct iovec){ linear, lwt_buf_copy_out(frame, 0, linear, sizeof linear) };
+    n = 1;
+  }
+  do
+    done = writev(t->fd, iov, n);
+  while (done < 0 && errno == EINTR);
+  return done;
+}
+
+static struct lwt_buf *dequeue(struct tap *t)
+{
+  struct lwt_buf *frame = t->first;
+
+  t->first = frame->next_packet;
+  if (!t->first)
+    t->last = &t->first;
+  frame->next_packet = NULL;
+  t->queued--;
+  return frame;
+}
+
+/* Write the queue, as far as the kernel takes it.  Settles nothing. */
+static void flush(struct tap *t)
+{
+  struct lwt_buf *frame;
+  ssize_t done;
+
+  t->blocked = 0;
+  while ((frame = t->first)) {
+    done = t->dead ? -1 : write_frame(t, frame);
+    if (done < 0 && !t->dead && errno == EAGAIN) {
+      t->blocked = 1;
+      return;
+    }
+    dequeue(t);
+    if (done >= 0) {
+      t->netif.stats.tx_packets++;
+      t->netif.stats.tx_bytes += frame->total;
+    } else {
+      t->netif.stats.tx_errors++; /* EIO: the interface is not up */
+    }
+    lwt_buf_free(frame);
+  }
+}
+
+static size_t tap_room(struct lwt_netif *netif)
+{
+  return TX_QUEUE - tap_of(netif)->queued;
+}
+
+static void serve_writers(struct tap *t)
+{
+  struct lwt_resolver r;
+
+  while (TX_QUEUE - t->queued >= TX_QUEUE / 2 &&
+         (r = lwt__waiters_next(&t->writers)).lwt_private)
+    lwt_fulfill(&r, NULL);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+  struct tap *t = handle->data;
+
+  uv_prepare_stop(&t->prepare);
+  flush(t);
+  watch(t);
+  if (lwt__waiters_any(&t->writers)) {
+    lwt__unix_kick();
+    serve_writers(t);
+  }
+}
+
+static int tap_send(struct lwt_netif *netif, struct lwt_buf *frame)
+{
+  struct tap *t = tap_of(netif);
+  int error = 0;
+
+  if (t->queued == TX_QUEUE && !t->blocked)
+    flush(t);
+  if (t->dead) {
+    error = LWT_ENETDOWN;
+  } else if (frame->total > t->frame) {
+    error = LWT_EMSGSIZE;
+  } else if (t->queued == TX_QUEUE) {
+    error = LWT_ENOBUFS;
+    watch(t);
+  }
+  if (error) {
+    t->netif.stats.tx_dropped++;
+    lwt_buf_free(frame);
+    return error;
+  }
+  frame->next_packet = NULL;
+  *t->last = frame;
+  t->last = &frame->next_packet;
+  if (t->queued++ == 0)
+    uv_prepare_start(&t->prepare, on_prepare);
+  return 0;
+}
+
+static lwt_t *tap_writable(struct lwt_netif *netif)
+{
+  struct tap *t = tap_of(netif);
+
+  if (t->dead)
+    return lwt_fail(LWT_ENETDOWN, "netif_writable");
+  if (TX_QUEUE - t->queued >= TX_QUEUE / 2)
+    return lwt_return(NULL);
+  return lwt__waiters_add(&t->writers);
+}
+
+/* ---- Receiving --------------------------------------------------------- */
+
+/* Read a frame that nobody has room for. */
+static ssize_t skip_frame(struct tap *t)
+{
+  char byte;
+
+  t->netif.stats.rx_dropped++;
+  return read(t->fd, &byte, 1);
+}
+
+/* The next frame; NULL with *got >= 0: dropped, < 0: there is none (errno). */
+static struct lwt_buf *read_frame(struct tap *t, ssize_t *got)
+{
+  uint32_t size = VNET_HDR + t->frame + VLAN;
+  struct lwt_buf *slice, *frame = lwt_buf_chain(LWT_BUF_HEADROOM, size);
+  struct iovec iov[2 + (VNET_HDR + ETH + VLAN + 65535) / LWT_PAGE_SIZE + 1];
+  char more;
+  int n = 0;
+
+  if (!frame) {
+    *got = skip_frame(t);
+    return NULL;
+  }
+  for (slice = frame; slice; slice = slice->next)
+    iov[n++] = (struct iovec){ slice->data, slice->len };
+  iov[n++] = (struct iovec){ &more, 1 }; /* longer than it may be */
+  do
+    *got = readv(t->fd, iov, n);
+  while (*got < 0 && errno == EINTR);
+  if (*got >= (ssize_t)(VNET_HDR + ETH) && *got <= (ssize_t)size) {
+    lwt_buf_trim(frame, size - (uint32_t)*got);
+    return frame;
+  }
+  if (*got >= 0)
+    t->netif.stats.rx_errors++;
+  lwt_buf_free(frame);
+  return NULL;
+}
+
+static void receive(struct tap *t)
+{
+  struct lwt_buf *first = NULL, **last = &first, *frame;
+  ssize_t got = 0;
+  unsigned i;
+  int gone;
+
+  for (i = 0; i < RX_BATCH && got >= 0; i++) {
+    frame = read_frame(t, &got);
+    if (!frame)
+      continue;
+    t->netif.stats.rx_packets++;
+    t->netif.stats.rx_bytes += frame->total;
+    *last = frame;
+    last = &frame->next_packet;
+  }
+  gone = got < 0 && errno != EAGAIN;
+  if (first)
+    t->input(t->env, first);
+  if (gone && !t->ended)
+    die(t);
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+  struct tap *t = handle->data;
+
+  if (status < 0) {
+    t->watched = 0; /* libuv has stopped */
+    die(t);
+    return;
+  }
+  if (events & UV_WRITABLE) {
+    flush(t);
+    watch(t);
+    serve_writers(t);
+  }
+  if (events & UV_READABLE && t->input && !t->ended)
+    receive(t);
+}
+
+/* Watch for what is wanted. */
+static void watch(struct tap *t)
+{
+  int events = (t->input ? UV_READABLE : 0) | (t->blocked ? UV_WRITABLE : 0);
+
+  if (t->dead)
+    events = 0;
+  if (events == t->watched || t->ended)
+    return;
+  t->watched = (uint8_t)events;
+  if (events)
+    uv_poll_start(&t->poll, events, on_poll);
+  else
+    uv_poll_stop(&t->poll);
+}
+
+static void listen_stop(void *env)
+{
+  struct tap *t = env;
+
+  if (!lwt_unwanted(&t->listener))
+    return; /* somebody else listens */
+  lwt_abandon(&t->listener);
+  t->input = NULL;
+  watch(t);
+}
+
+static lwt_t *tap_listen(struct lwt_netif *netif, lwt_netif_input *input, void *env)
+{
+  struct tap *t = tap_of(netif);
+  lwt_t *p;
+
+  if (t->dead)
+    return lwt_fail(LWT_ENETDOWN, "netif_listen");
+  if (t->listener.lwt_private && lwt_unwanted(&t->listener))
+    listen_stop(t);
+  if (t->listener.lwt_private)
+    return lwt_fail(LWT_EBUSY, "netif_listen");
+  p = lwt_task_op(&t->listener, listen_stop, t);
+  if (!t->listener.lwt_private)
+    return p;
+  t->input = input;
+  t->env = env;
+  watch(t);
+  return p;
+}
+
+/* ---- Closing ----------------------------------------------------------- */
+
+static void on_closed(uv_handle_t *handle)
+{
+  struct tap *t = handle->data;
+  struct lwt_resolver closer = t->closer;
+
+  if (--t->handles)
+    return;
+  close(t->fd);
+  lwt__unix_remove(&t->object);
+  lwt__free(t);
+  lwt_fulfill(&closer, NULL);
+  lwt__unix_kick();
+}
+
+static lwt_t *tap_close(struct lwt_netif *netif)
+{
+  struct tap *t = tap_of(netif);
+  lwt_t *p = lwt_wait(&t->closer);
+
+  flush(t);
+  t->ended = 1;
+  uv_close((uv_handle_t *)&t->poll, on_closed);
+  uv_close((uv_handle_t *)&t->prepare, on_closed);
+  t->netif.stats.tx_dropped += t->queued;
+  lwt_buf_free_queue(t->first);
+  t->first = NULL;
+  t->queued = 0;
+  die(t);
+  return p;
+}
+
+/* The program has leaked it: its memory stays, like the pointer to it. */
+static void tap_cut(struct object *object, int now)
+{
+  struct tap *t = CONTAINER(object, struct tap, object);
+
+  if (now && !t->ended)
+    lwt_async(tap_close(&t->netif));
+}
+
+/* ---- Opening ----------------------------------------------------------- */
+
+static const struct lwt_netif_ops tap_ops = {
+  .send = tap_send,
+  .listen = tap_listen,
+  .room = tap_room,
+  .writable = tap_writable,
+  .close = tap_close,
+};
+
+static int mtu_of(const char *ifname)
+{
+  struct ifreq request;
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
+
+  if (fd < 0)
+    return lwt__unix_errno();
+  memset(&request, 0, sizeof request);
+  strcpy(request.ifr_name, ifname);
+  error = ioctl(fd, SIOCGIFMTU, &request) ? lwt__unix_errno() : 0;
+  close(fd);
+  if (error)
+    return error;
+  if (request.ifr_mtu < 68)
+    return LWT_EINVAL;
+  return request.ifr_mtu < 65535 ? request.ifr_mtu : 65535;
+}
+
+/* Returns the descriptor or an error. */
+static int open_tun(const char *ifname)
+{
+  struct ifreq request;
+  int error, fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+  if (fd < 0) {
+    error = lwt__unix_errno();
+    return error == LWT_ENOENT ? LWT_ENODEV : error == LWT_EACCES ? LWT_EPERM : error;
+  }
+  memset(&request, 0, sizeof request);
+  strcpy(request.ifr_name, ifname);
+  request.ifr_flags = IFF_TAP | IFF_NO_PI;
+  if (ioctl(fd, TUNSETIFF, &request) == 0)
+    return fd;
+  error = lwt__unix_errno();
+  close(fd);
+  return error;
+}
+
+static int choose_mac(uint8_t mac[6], const uint8_t given[6])
+{
+  if (given) {
+    memcpy(mac, given, 6);
+    return 0;
+  }
+  if (lwt_platform_random(mac, 6))
+    return LWT_EIO;
+  mac[0] = (uint8_t)((mac[0] & 0xfc) | 2); /* local, of one station */
+  return 0;
+}
+
+static int setup(struct tap *t, uv_loop_t *loop, const char *ifname, const uint8_t mac[6])
+{
+  int mtu, error;
+
+  t->fd = open_tun(ifname);
+  if (t->fd < 0)
+    return t->fd;
+  mtu = mtu_of(ifname);
+  error = mtu < 0 ? mtu : choose_mac(t->netif.mac, mac);
+  if (!error)
+    error = lwt__unix_error(uv_poll_init(loop, &t->poll, t->fd));
+  if (error) {
+    close(t->fd);
+    return error;
+  }
+  t->netif.mtu = (uint16_t)mtu;
+  t->frame = ETH + (uint32_t)mtu;
+  return 0;
+}
+
+int lwt_unix_tap(const char *ifname, const uint8_t mac[6], struct lwt_netif **netif)
+{
+  struct lwt_unix *u = lwt__unix_here();
+  struct tap *t;
+  int error;
+
+  if (!ifname[0] || strlen(ifname) >= IFNAMSIZ)
+    return LWT_EINVAL;
+  if (!u || !(t = lwt__alloc(sizeof *t)))
+    return LWT_ENOMEM;
+  memset(t, 0, sizeof *t);
+  error = setup(t, u->loop, ifname, mac);
+  if (error) {
+    lwt__free(t);
+    return error;
+  }
+  strcpy(t->name, ifname);
+  t->netif.ops = &tap_ops;
+  t->netif.name = t->name;
+  t->last = &t->first;
+  lwt__waiters_init(&t->writers, NULL);
+  uv_prepare_init(u->loop, &t->prepare);
+  t->poll.data = t->prepare.data = t;
+  t->handles = 2;
+  lwt__unix_add(&t->object, NULL, tap_cut);
+  *netif = &t->netif;
+  return 0;
+}
