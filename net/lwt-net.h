@@ -14,8 +14,7 @@
 #ifndef LWT_NET_H
 #define LWT_NET_H
 
-#include <lwt/netif.h>
-#include <lwt/stack.h>
+#include <lwt/platform.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -267,6 +266,94 @@ LWT_API const struct lwt_net_hub_stats *lwt_net_hub_stats(const struct lwt_net_h
 /* Capture the frames as they were sent, before anything happens to them; NULL
  * ends it.  Borrows pcap. */
 LWT_API void lwt_net_hub_tap(struct lwt_net_hub *hub, struct lwt_net_pcap *pcap);
+
+/* ---- From one stack into another --------------------------------------- */
+
+struct lwt_net_gateway_config {
+  unsigned backlog;         /* of the listener, default 128 */
+  unsigned max_connections; /* carried at once, default 1024; further ones wait
+                               to be accepted */
+  uint64_t connect_timeout; /* ns, default 30 s */
+};
+
+struct lwt_net_gateway_stats {
+  uint64_t accepted;
+  uint64_t active;   /* now */
+  uint64_t full;     /* times that max_connections was reached */
+  uint64_t failed;   /* the inner connect was refused or timed out */
+  uint64_t aborted;  /* ended by a reset or an error of one side */
+  uint64_t accept_errors;
+};
+
+struct lwt_net_gateway;
+
+/* Listen on `outer` at `at`; connect what comes through `inner` to `to` and
+ * carry the bytes both ways, ends and resets included, each side as fast as
+ * the other takes them.  Borrows the stacks.  Errors: those of listen. */
+LWT_API int lwt_net_gateway_new(struct lwt_stack *outer, const struct lwt_addr *at,
+                                struct lwt_stack *inner, const struct lwt_addr *to,
+                                const struct lwt_net_gateway_config *config,
+                                struct lwt_net_gateway **gateway);
+/* Stop listening and abort what is carried; fulfilled when that is done.  Frees
+ * the gateway. */
+LWT_API lwt_t *lwt_net_gateway_close(struct lwt_net_gateway *gateway) LWT_MUST_USE;
+LWT_API const struct lwt_net_gateway_stats *
+lwt_net_gateway_stats(const struct lwt_net_gateway *gateway);
+/* Where it listens. */
+LWT_API struct lwt_addr lwt_net_gateway_local(const struct lwt_net_gateway *gateway);
+
+/* ---- A stack by name --------------------------------------------------- */
+
+/* Where the host's port is for a port of the program ("gateway"). */
+struct lwt_net_port {
+  uint16_t port;
+  struct lwt_addr host;
+};
+
+/* Zero means the default everywhere. */
+struct lwt_net_options {
+  struct lwt_addr addr;    /* ours; default 10.0.0.2 */
+  uint8_t prefix;          /* default 24 */
+  struct lwt_addr gateway; /* default 10.0.0.1, where prefix covers it */
+  struct lwt_net_config net; /* everything else; addr to secret are not used */
+  FILE *capture;           /* packets, as by lwt_net_pcap_new(); borrowed */
+
+  /* "gateway": the host's addresses for the program's ports: `ports` first, for
+   * others `host` (default 127.0.0.1) and the same port. */
+  struct lwt_addr host;
+  const struct lwt_net_port *ports; /* copied */
+  size_t n_ports;
+  struct lwt_net_gateway_config gateways;
+};
+
+/* What it takes from the platform. */
+struct lwt_net_platform {
+  int (*sockets)(struct lwt_stack **stack);
+  int (*netif)(const char *name, struct lwt_netif **netif);
+  int (*random)(void *bytes, size_t len);
+};
+
+/* name NULL or "sockets": the platform's own stack.
+ * "gateway": our stack on a hub in this process; listening on a port also
+ *   listens on the host (through the platform's own stack), whose connections
+ *   are carried in through a second stack of ours at `gateway`.  connect and
+ *   UDP work the same way, outwards and inwards.
+ * Anything else: our stack over the device of that name ("tap:NAME").
+ * Closing the stack closes everything.  Errors: those of what is opened. */
+LWT_API int lwt_net_open_on(const struct lwt_net_platform *platform, const char *name,
+                            const struct lwt_net_options *options,
+                            struct lwt_stack **stack);
+
+/* The same on the platform that the program is linked with. */
+static inline int lwt_net_open(const char *name, const struct lwt_net_options *options,
+                               struct lwt_stack **stack)
+{
+  const struct lwt_net_platform platform = {
+    lwt_platform_sockets, lwt_platform_netif, lwt_platform_random
+  };
+
+  return lwt_net_open_on(&platform, name, options, stack);
+}
 
 /* ---- Captures ---------------------------------------------------------- */
 

@@ -48,7 +48,7 @@ struct net_stack {
   struct net_frag *frag;
   struct net_udp_table *udp;
   struct net_tcp *tcp;
-  struct lwt_net_pcap *pcap;
+  struct lwt_net_pcap *pcap, *own_pcap; /* own: freed with the stack */
   lwt_t *listening, *writable;
   struct lwt_buf *loop, **loop_end; /* packets to ourselves */
   uint32_t loop_len;

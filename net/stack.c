@@ -122,6 +122,8 @@ static void destroy(struct net_stack *s)
     lwt_drop(s->listening);
   }
   lwt_buf_free_queue(s->loop);
+  if (s->own_pcap)
+    lwt_net_pcap_free(s->own_pcap);
   lwt__free(s->paths);
   lwt__free((void *)(uintptr_t)s->config.hosts);
   lwt__free(s);
