@@ -191,7 +191,8 @@ static struct peer *peer_of(struct inside_udp *u, const struct lwt_addr *outside
   if (!p)
     return NULL;
   thread = LWT_GO_OR(struct pump, peer_step, peer_lost, .u = u, .peer = p);
-  if (lwt_error(thread).code) { /* no memory: the peer is gone again */
+  if (lwt_state(thread) != LWT_PENDING) { /* no memory: the peer is gone again */
+    lwt_error(thread);
     lwt_drop(thread);
     return NULL;
   }
