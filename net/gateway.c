@@ -138,16 +138,20 @@ static void connection_end(struct connection *c)
   thread_end(g);
 }
 
+static lwt_flow_p *connect_inside(struct lwt_net_gateway *g)
+{
+  lwt_flow_p *p = lwt_stack_connect(g->inner, &g->to);
+
+  return (lwt_flow_p *)lwt_with_timeout(g->config.connect_timeout, LWT_UNTYPED(p));
+}
+
 LWT_STEP connection_step(struct lwt_frame *frame)
 {
   struct connection *c = (struct connection *)frame;
 
   lwt_begin(c);
   connection_start(c);
-  lwt_await_error(
-    c, &c->error, &c->inside,
-    (lwt_flow_p *)lwt_with_timeout(c->g->config.connect_timeout,
-                                   LWT_UNTYPED(lwt_stack_connect(c->g->inner, &c->g->to))));
+  lwt_await_error(c, &c->error, &c->inside, connect_inside(c->g));
   if (c->error.code) {
     c->g->stats.failed++;
     lwt_flow_abort(c->outside);

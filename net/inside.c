@@ -106,7 +106,8 @@ static int open_listener(struct net_inside *in, uint16_t port, unsigned backlog,
     return error;
   to.port = l->server->ops->local(l->server).port;
   host = net_inside_host(in, port);
-  error = lwt_net_gateway_new(in->outer, &host, in->client, &to, &in->config, &l->gateway);
+  error = lwt_net_gateway_new(in->outer, &host, in->client, &to, &in->config,
+                              &l->gateway);
   if (error)
     lwt_listener_close(l->server);
   return error;

@@ -257,7 +257,8 @@ static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
 
   if (!u->server)
     return lwt_datagram_p_fail(LWT_ECONNABORTED, "udp_receive");
-  return (lwt_datagram_p *)lwt_bind(LWT_UNTYPED(lwt_udp_receive(u->server)), translate, u);
+  return (lwt_datagram_p *)lwt_bind(LWT_UNTYPED(lwt_udp_receive(u->server)),
+                                    translate, u);
 }
 
 static lwt_t *udp_send(struct lwt_udp *udp, const struct lwt_addr *to,
