@@ -1,0 +1,175 @@
+#!/bin/sh
+# t-install.sh - what make install gives is enough for a user's program, with
+# nothing but pkg-config: shared and static, C and C++.
+# SPDX-License-Identifier: ISC
+. "$(dirname "$0")/tap.sh"
+
+command -v "$PKG_CONFIG" >/dev/null 2>&1 || skip_all "no pkg-config"
+root=$tap_dir/root
+
+# Time passes in the first without a platform, in the second with the one
+# that the program never names.
+cat >"$tap_dir/virtual.c" <<'END'
+#include <lwt.h>
+#include <lwt/engine.h>
+
+static lwt_t *again(void *env, void *value)
+{
+  *(void **)env = value;
+  return lwt_sleep(LWT_S(1));
+}
+
+int main(void)
+{
+  static struct lwt_virtual v;
+  void *seen = NULL;
+
+  lwt_virtual_init(&v);
+  lwt_set_engine(&v.engine);
+  if (lwt_run(lwt_bind(lwt_sleep(LWT_S(3600)), again, &seen)) != 0)
+    return 1;
+  if (v.time != LWT_S(3601) || lwt_live() != 0)
+    return 2;
+  return lwt_cleanup() != 0;
+}
+END
+cat >"$tap_dir/platform.c" <<'END'
+#include <lwt.h>
+
+int main(void)
+{
+  uint64_t start = lwt_now();
+
+  if (lwt_run(lwt_sleep(LWT_MS(2))) != 0)
+    return 1;
+  return lwt_now() - start < LWT_MS(2) || lwt_live() != 0;
+}
+END
+cp "$tap_dir/virtual.c" "$tap_dir/virtual.cc"
+cp "$tap_dir/platform.c" "$tap_dir/platform.cc"
+
+stage() {
+  unset MAKEFLAGS MAKELEVEL
+  "$MAKE" -C "$top_builddir" install DESTDIR="$root"
+}
+
+# The .pc files as installed; only their root is moved.
+pc() {
+  PKG_CONFIG_SYSROOT_DIR=$root \
+  PKG_CONFIG_PATH=$pc_dir${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH} \
+    "$PKG_CONFIG" "$@"
+}
+
+# program SOURCE PACKAGE HOW: compile, link, run.
+program() {
+  case $1 in
+    *.cc) compiler=$CXX ;;
+    *) compiler=$CC ;;
+  esac
+  how=$3
+  moved=
+  edit_libs=
+  case $how in
+    archives) # no shared library of ours is found
+      pc_flags="--static"
+      mkdir -p "$tap_dir/away"
+      mv "$lib_dir"/liblwt*.so* "$tap_dir/away" && moved=1
+      flags=
+      ;;
+    static)
+      pc_flags="--static"
+      flags="-static"
+      edit_libs="s/-luv/${static_libuv-}/"
+      ;;
+    as-needed)
+      pc_flags=
+      flags="-Wl,--as-needed"
+      ;;
+    *)
+      pc_flags=
+      flags=
+      ;;
+  esac
+  $compiler $SANITIZERS_CFLAGS $flags -o "$tap_dir/program" "$tap_dir/$1" \
+    $(pc $pc_flags --cflags --libs "$2" | sed "$edit_libs") &&
+    LD_LIBRARY_PATH=$lib_dir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+      "$tap_dir/program"
+  program_status=$?
+  [ -z "$moved" ] || mv "$tap_dir/away"/* "$lib_dir"
+  return $program_status
+}
+
+# How to link libuv's archive; Debian calls it libuv_a.a.
+static_libuv() {
+  for static_libuv in -luv -l:libuv_a.a; do
+    echo 'int main(void) { return 0; }' |
+      $CC -static -x c - -o "$tap_dir/program" -x none \
+        $($PKG_CONFIG --static --libs libuv | sed "s/-luv/$static_libuv/") \
+        2>/dev/null && return 0
+  done
+  return 1
+}
+
+# Every dynamic symbol is lwt_... in version LWT_0, and there is one at least.
+exports() {
+  nm -D --defined-only "$1" >"$tap_dir/symbols" || return 1
+  grep -q ' lwt_[a-z0-9_]*@@LWT_0$' "$tap_dir/symbols" || return 1
+  ! grep -Ev ' (lwt_[a-z0-9_]*@@LWT_0|LWT_0(@@LWT_0)?)$' "$tap_dir/symbols"
+}
+
+soname() {
+  readelf -d "$1" | grep "SONAME.*\\[$(basename "$1")\\.[0-9]*\\]"
+}
+
+# Nothing of the build tree is in what was installed.
+clean() {
+  build=$(cd "$top_builddir" && pwd) || return 1
+  ! grep -F -e "$build" -e "$root" "$pc_dir"/*.pc "$lib_dir"/*.la
+}
+
+try "make install DESTDIR=" stage
+pc_dir=$(dirname "$(find "$root" -name lwt.pc)")
+lib_dir=$(dirname "$pc_dir")
+packages=$(cd "$pc_dir" && ls ./*.pc | sed 's|./||; s|\.pc$||')
+
+try "the build tree is not mentioned" clean
+for package in $packages; do
+  try "$package: version" \
+    test "$(pc --modversion "$package")" = "$(pc --modversion lwt)"
+  lib=$lib_dir/lib$package.so
+  if [ -e "$lib" ]; then
+    try "$package: exports" exports "$lib"
+    try "$package: SONAME" soname "$lib"
+  else
+    skip "$package: exports" "no shared library"
+    skip "$package: SONAME" "no shared library"
+  fi
+done
+
+for package in $packages; do
+  case $package in
+    lwt | lwt-net) source=virtual ;;
+    lwt-unix) source=platform ;;
+  esac
+  for language in c cc; do
+    for how in shared as-needed archives static; do
+      name="$package: $source.$language, $how"
+      if [ $language = cc ] && [ "$CXX" = : ]; then
+        skip "$name" "no C++ compiler"
+      elif [ $how = static ] && [ -n "$SANITIZERS_CFLAGS" ]; then
+        skip "$name" "the sanitizers have no static library"
+      elif [ $how = static ] && [ $package = lwt-unix ] && ! static_libuv; then
+        skip "$name" "libuv has no static library"
+      elif [ $how != static ] && [ $how != archives ] && [ ! -e "$lib_dir/liblwt.so" ]
+      then
+        skip "$name" "no shared library"
+      elif [ $how != shared ] && [ $how != as-needed ] && [ ! -e "$lib_dir/liblwt.a" ]
+      then
+        skip "$name" "no static library"
+      else
+        try "$name" program $source.$language "$package" $how
+      fi
+    done
+  done
+done
+tap_done
