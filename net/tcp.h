@@ -442,7 +442,7 @@ struct tcp_conn {
 };
 
 enum { TCP_READ_BYTES = 1, TCP_READ_BUF = 2 };
-enum { TCP_WRITE_BYTES = 1, TCP_WRITE_BUF = 2 };
+enum { TCP_WRITE_BYTES = 1, TCP_WRITE_BUF = 2, TCP_WRITE_ABORTED = 3 };
 enum { TCP_END_CONNECT = 1, TCP_END_CLOSE = 2 };
 
 /* ---- The compact records ----------------------------------------------- */

@@ -38,6 +38,8 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   c->progress = c->last_receive = s->now;
   c->ts_offset = net_tcp_ts_offset(s, t);
   c->rcv_mss = net_tcp_our_mss(s, &c->remote);
+  if (c->rcv_mss > TCP_MSS_DEFAULT4)
+    c->rcv_mss = TCP_MSS_DEFAULT4; /* until a larger segment comes */
   c->mss = TCP_MSS_DEFAULT4;
   net_timer_init(&c->timer, net_tcp_conn_timer);
   net_tcp_insert(s, &c->node);
@@ -163,6 +165,9 @@ void net_tcp_conn_orphan(struct tcp_conn *c)
 {
   c->user = 0;
   c->fin = 1;
+  if (c->writing == TCP_WRITE_BYTES) /* what was not taken is not ours */
+    c->writing = TCP_WRITE_ABORTED;
+  net_tcp_wake(c);
   if (c->rq.len || c->reass.head)
     c->data_lost = 1;
   net_tcp_recvq_free(&c->rq);
@@ -185,7 +190,9 @@ static int write_ready(const struct tcp_conn *c)
 {
   if (!c->writing || !c->stack)
     return c->writing;
-  return c->writing == TCP_WRITE_BYTES ? c->write_len == 0 : c->sq.len <= c->buffer;
+  if (c->writing == TCP_WRITE_BYTES)
+    return c->write_len == 0;
+  return c->writing == TCP_WRITE_ABORTED || c->sq.len <= c->buffer;
 }
 
 static int end_ready(const struct tcp_conn *c)
@@ -227,11 +234,11 @@ static void settle_read(struct tcp_conn *c, struct lwt_resolver r, int kind)
   }
 }
 
-static void settle_write(struct tcp_conn *c, struct lwt_resolver r)
+static void settle_write(struct tcp_conn *c, struct lwt_resolver r, int kind)
 {
   struct lwt_error e;
 
-  if (c->stack) {
+  if (c->stack && kind != TCP_WRITE_ABORTED) {
     lwt_fulfill(&r, NULL);
   } else {
     e = why(c);
@@ -256,7 +263,7 @@ static void settle_end(struct tcp_conn *c, struct lwt_resolver r, int kind)
 void net_tcp_conn_settle(struct net_stack *s, struct tcp_conn *c)
 {
   int reading = read_ready(c) ? c->reading : 0;
-  int writing = !reading && write_ready(c);
+  int writing = !reading && write_ready(c) ? c->writing : 0;
   int ending = !reading && !writing && end_ready(c) ? c->ending : 0;
 
   if (reading)
@@ -277,7 +284,7 @@ void net_tcp_conn_settle(struct net_stack *s, struct tcp_conn *c)
   if (reading)
     settle_read(c, c->read, reading);
   else if (writing)
-    settle_write(c, c->write);
+    settle_write(c, c->write, writing);
   else
     settle_end(c, c->end, ending);
 }

@@ -216,8 +216,10 @@ static lwt_t *flow_shutdown(struct lwt_flow *flow)
 
   if (!c->stack)
     return c->fin ? lwt_return(NULL) : fail_closed(c, "tcp_shutdown");
+  forget_cancelled(c);
+  if (c->writing)
+    return lwt_fail(LWT_EBUSY, "tcp_shutdown");
   if (!c->fin) {
-    forget_cancelled(c);
     c->fin = 1;
     written(c);
   }

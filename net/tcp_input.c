@@ -193,6 +193,11 @@ static void in_order(struct tcp_conn *c, uint32_t len, struct lwt_buf *payload)
 {
   uint32_t mss = c->rcv_mss;
 
+  if (c->reass.head && seq_gt(c->rcv_nxt + len, c->reass.head->start)) {
+    /* What came first stays, here too. */
+    lwt_buf_trim(payload, c->rcv_nxt + len - c->reass.head->start);
+    len = c->reass.head->start - c->rcv_nxt;
+  }
   if (len > mss) {
     mss = net_tcp_our_mss(c->stack, &c->remote);
     c->rcv_mss = len < mss ? len : mss;
@@ -243,6 +248,21 @@ static void input_text(struct tcp_conn *c, const struct tcp_repr *r,
 
 /* ---- The other states (3.10.7.4) --------------------------------------- */
 
+/* SYN-RECEIVED of a simultaneous open: the peer's SYN once more, perhaps with
+ * the ACK of ours (3.5, figure 8). */
+static void input_second_syn(struct tcp_conn *c, const struct tcp_repr *r)
+{
+  if (r->flags & TCP_ACK && r->ack == c->snd_nxt) {
+    c->snd_una = r->ack;
+    set_window(c, r, 0);
+    handshake_rtt(c);
+    net_tcp_conn_established(c);
+  } else if (!(r->flags & (TCP_ACK | TCP_RST))) {
+    c->ack_now = 1;
+    net_tcp_work(c);
+  }
+}
+
 static int ack_ok(struct tcp_conn *c, const struct tcp_repr *r)
 {
   if (c->state == TCP_SYN_RCVD) {
@@ -286,6 +306,11 @@ void net_tcp_conn_input(struct tcp_conn *c, const struct tcp_repr *r,
   c->last_receive = c->stack->now;
   if (c->state == TCP_SYN_SENT) {
     input_syn_sent(c, r);
+    lwt_buf_free(payload);
+    return;
+  }
+  if (c->state == TCP_SYN_RCVD && r->flags & TCP_SYN && r->seq == c->irs) {
+    input_second_syn(c, r);
     lwt_buf_free(payload);
     return;
   }

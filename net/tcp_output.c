@@ -68,11 +68,6 @@ int net_tcp_window_update_due(const struct tcp_conn *c)
 
 /* ---- Sending ----------------------------------------------------------- */
 
-static int fin_due(const struct tcp_conn *c)
-{
-  return c->fin && c->writing != TCP_WRITE_BYTES;
-}
-
 /* [snd_nxt, snd_nxt + n) has been sent. */
 static void advance(struct tcp_conn *c, uint32_t n, int fin)
 {
@@ -111,8 +106,6 @@ static int resend(struct tcp_conn *c, uint32_t seq, uint32_t len)
     data = end - seq;
     flags = TCP_FIN;
   }
-  if (seq + data == end)
-    flags |= TCP_PSH;
   code = net_tcp_send_data(c, seq, data, flags);
   if (!code)
     c->stack->stats.tcp_retransmits++;
@@ -161,7 +154,7 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
     room = seq_lt(c->snd_nxt, edge) ? edge - c->snd_nxt : 0;
     len = avail < c->mss ? avail : c->mss;
     len = len < room ? len : room;
-    fin = fin_due(c) && len == avail && len < room;
+    fin = c->fin && len == avail && len < room;
     if (!len && !fin)
       return;
     if (pipe + len > c->cwnd) {
@@ -173,8 +166,7 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
     if (c->snd_nxt == c->snd_una && c->last_send &&
         c->stack->now - c->last_send > net_tcp_rto(c))
       c->cc->idle(c);
-    if (net_tcp_send_data(c, c->snd_nxt, len,
-                          (len == avail ? TCP_PSH : 0) | (fin ? TCP_FIN : 0)))
+    if (net_tcp_send_data(c, c->snd_nxt, len, fin ? TCP_FIN : 0))
       return;
     if (len < c->mss)
       c->snd_small = c->snd_nxt + len;
@@ -220,11 +212,21 @@ static void send_some(struct tcp_conn *c)
     send_spare(c, net_tcp_pipe(c));
 }
 
+/* A peer whose window is almost full is waiting: the ACK is not delayed. */
+static int ack_due(const struct tcp_conn *c, uint32_t due)
+{
+  if (c->ack_now || due >= 2 * c->rcv_mss)
+    return 1;
+  if (c->eof)
+    return 0;
+  return (due && c->rcv_adv - c->rcv_nxt < c->rcv_mss) || net_tcp_window_update_due(c);
+}
+
 static void acknowledge(struct tcp_conn *c)
 {
   uint32_t due = c->rcv_nxt - c->last_ack;
 
-  if (c->ack_now || due >= 2 * c->rcv_mss || (!c->eof && net_tcp_window_update_due(c)))
+  if (ack_due(c, due))
     net_tcp_send_ack(c);
   else if (due && c->t_delack == LWT_NEVER)
     c->t_delack = c->stack->now + c->stack->config.tcp_delayed_ack;
@@ -245,7 +247,7 @@ static void output(struct tcp_conn *c)
   if (c->mode != TCP_OPEN || seq_gt(net_tcp_sendq_end(&c->sq), c->snd_nxt) ||
       (c->fin && c->snd_nxt == net_tcp_sendq_end(&c->sq))) {
     send_some(c);
-    if (c->snd_nxt == c->snd_una && (c->sq.len || (fin_due(c) && !c->fin_acked)))
+    if (c->snd_nxt == c->snd_una && (c->sq.len || (c->fin && !c->fin_acked)))
       start_persist(c);
   }
   acknowledge(c);
@@ -276,14 +278,14 @@ void net_tcp_output_probe(struct tcp_conn *c)
   len = avail < c->snd_wnd ? avail : c->snd_wnd;
   len = len < c->mss ? len : c->mss;
   if (len) {
-    if (!net_tcp_send_data(c, c->snd_nxt, len, TCP_PSH))
+    if (!net_tcp_send_data(c, c->snd_nxt, len, 0))
       advance(c, len, 0);
     return;
   }
-  fin = !avail && seq_ge(c->snd_nxt, edge) && fin_due(c);
+  fin = !avail && seq_ge(c->snd_nxt, edge) && c->fin;
   if (!avail && !fin)
     return;
-  if (net_tcp_send_data(c, c->snd_nxt, avail ? 1 : 0, fin ? TCP_FIN : TCP_PSH))
+  if (net_tcp_send_data(c, c->snd_nxt, avail ? 1 : 0, fin ? TCP_FIN : 0))
     return;
   c->snd_nxt++;
   c->snd_max = seq_max(c->snd_max, c->snd_nxt);

@@ -101,6 +101,8 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
       c->stack->stats.no_memory++;
       return outcome(c, LWT_ENOMEM);
     }
+    if (seq + len == net_tcp_sendq_end(&c->sq)) /* MUST-61 */
+      flags |= TCP_PSH;
   }
   fill_in(c, &r, seq, flags | TCP_ACK);
   code = outcome(c, transmit(c->stack, &c->local, &c->remote, &r, payload));

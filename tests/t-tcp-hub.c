@@ -267,13 +267,14 @@ static struct lwt_net_link random_link(void)
 
 static void set_up(struct trial *t)
 {
-  struct lwt_net_hub_config hub = { .seed = rng(), .link = random_link() };
+  struct lwt_net_hub_config hub = { .seed = rng() };
   struct lwt_net_config config = { .prefix = 24 };
   struct lwt_addr any = { .family = 4, .port = 7 };
   struct lwt_netif *port;
   uint64_t secret;
   int side;
 
+  hub.link = random_link();
   hub.mtu = one_in(3) ? (uint16_t)(300 + rng_below(1201)) : 1500;
   lwt_net_hub_new(&hub, &t->hub);
   config.tcp_user_timeout = config.tcp_connect_timeout = LWT_S(7200);
