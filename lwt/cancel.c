@@ -109,7 +109,7 @@ static void cancel_line(struct promise *p, struct group **work)
   }
 }
 
-void lwt__cancel(struct promise *p)
+void lwt__cancel(struct promise *p, int once)
 {
   struct group *work = NULL, *done = NULL, *g;
   size_t i;
@@ -121,8 +121,9 @@ void lwt__cancel(struct promise *p)
     work = g->work;
     g->work = done;
     done = g;
-    if (g->p.state != LWT_PENDING)
+    if (g->p.state != LWT_PENDING || (once && g->canceled == lwt__t.drain))
       continue;
+    g->canceled = lwt__t.drain;
     for (i = 0; i < g->n; i++)
       if (g->e[i].owner && !decided(&g->e[i].w))
         cancel_line(lwt__source(&g->e[i].w), &work);
@@ -138,7 +139,7 @@ void lwt_cancel(lwt_t *p)
 {
   if (!p || lwt__is_inline(p) || P(p)->state != LWT_PENDING)
     return;
-  lwt__cancel(P(p));
+  lwt__cancel(P(p), 0);
   lwt__leave();
 }
 

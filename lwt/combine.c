@@ -167,6 +167,7 @@ static struct group *group_new(size_t n, lwt_t *const ps[], enum kind kind, void
   g->p.fn = result;
   g->n = n;
   g->left = 0;
+  g->canceled = 0;
   g->result.state = LWT_PENDING;
   g->lender = NULL;
   for (i = 0; i < n; i++) {
@@ -309,7 +310,7 @@ static void decide(struct group *g)
   g->p.flags |= F_DECIDED;
   for (e = g->e; e < g->e + g->n; e++)
     if (e->owner)
-      lwt__cancel(lwt__source(&e->w));
+      lwt__cancel(lwt__source(&e->w), 1);
   release_inputs(g);
   g->p.w.source = 0;
   lwt__queue(&g->p.w);
@@ -436,7 +437,7 @@ static lwt_t *one_at_once(size_t n, lwt_t *const ps[], size_t first, int cancel)
 
   for (i = 0; cancel && i < n; i++)
     if (!lwt__is_inline(ps[i]))
-      lwt__cancel(P(ps[i]));
+      lwt__cancel(P(ps[i]), 0);
   for (i = 0; i < n; i++)
     if (i != first)
       let_go(ps[i]);
@@ -462,7 +463,7 @@ static lwt_t *many_at_once(size_t n, lwt_t *const ps[], enum kind kind)
   /* Cancelling runs nothing yet: no other input can become fulfilled. */
   for (i = 0; kind == K_NPICK && i < n; i++)
     if (lwt_state(ps[i]) == LWT_PENDING)
-      lwt__cancel(P(ps[i]));
+      lwt__cancel(P(ps[i]), 0);
   for (i = 0; i < n; i++)
     if (lwt_state(ps[i]) == LWT_FULFILLED)
       vec_add(vec, ps[i]);

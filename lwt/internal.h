@@ -172,6 +172,7 @@ struct outcome {
 struct group {
   struct promise p;
   struct group *work;
+  uint64_t canceled; /* the drain in which its inputs were cancelled last */
   size_t n;
   size_t left;
   struct outcome result;
@@ -210,6 +211,7 @@ struct thread {
   uint8_t draining;
   uint8_t looping;
   uint16_t depth; /* immediate callbacks on the stack */
+  uint64_t drain; /* number of the present or next lwt__drain() */
   size_t live;
   struct pool_class nodes[POOL_CLASSES];
   struct pool_class raw[POOL_CLASSES];
@@ -463,8 +465,10 @@ void lwt__group_gone(struct group *g);
 /* Cancel what w alone waits for, so that w is run with LWT_ECANCELED when
  * the finalizers in between are through. */
 void lwt__sever(struct waiter *w);
-/* lwt_cancel() without running callbacks. */
-void lwt__cancel(struct promise *p);
+/* lwt_cancel() without running callbacks.  once: not through groups whose
+ * inputs were cancelled since the drain began, so that the picks of a line,
+ * each cancelling the next, take the time of one walk. */
+void lwt__cancel(struct promise *p, int once);
 /* A pending p has lost its last handle. */
 void lwt__abandon(struct promise *p);
 

@@ -26,7 +26,7 @@ struct slab {
   size_t used; /* bytes handed out */
 };
 
-__thread struct thread lwt__t = { .random = 0x9e3779b97f4a7c15u };
+__thread struct thread lwt__t = { .random = 0x9e3779b97f4a7c15u, .drain = 1 };
 
 static void *(*alloc_fn)(size_t) = malloc;
 static void (*free_fn)(void *) = free;

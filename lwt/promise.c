@@ -655,5 +655,6 @@ void lwt__drain(void)
     else
       run_stop(p);
   }
+  t->drain++;
   t->draining = 0;
 }
