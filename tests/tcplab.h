@@ -254,7 +254,8 @@ static void lab_say_options(const struct tcp_repr *r)
   if (r->options & TCP_OPT_SACK_OK)
     lab_say(" sok");
   if (r->options & TCP_OPT_TS)
-    lab_say(" ts %d/%d", (int)(r->tsval - our_ts), r->tsecr ? (int)(r->tsecr - PEER_TS) : 0);
+    lab_say(" ts %d/%d", (int)(r->tsval - our_ts),
+            r->tsecr ? (int)(r->tsecr - PEER_TS) : 0);
   for (i = 0; i < r->n_sacks; i++)
     lab_say("%s %u-%u", i ? "" : " sack", r->sacks[i].start - PEER_ISS,
             r->sacks[i].end - PEER_ISS);
@@ -316,7 +317,8 @@ static void in_done(void)
 }
 
 /* One of a batch. */
-__attribute__((unused, format(printf, 1, 2))) static void in_batch(const char *format, ...)
+__attribute__((unused, format(printf, 1, 2))) static void
+in_batch(const char *format, ...)
 {
   char line[400];
   va_list ap;
@@ -595,7 +597,8 @@ __attribute__((unused)) static void lab_expect(lwt_flow_p *p)
 
 /* A connection that the peer opened, options of its SYN given; the answer is
  * not looked at.  win: of its ACK. */
-__attribute__((unused)) static struct lwt_flow *lab_open(const char *options, unsigned win)
+__attribute__((unused)) static struct lwt_flow *
+lab_open(const char *options, unsigned win)
 {
   char ts[40] = "";
 
@@ -609,6 +612,25 @@ __attribute__((unused)) static struct lwt_flow *lab_open(const char *options, un
   lab_expect(lwt_accept(lab_listener));
   lab_discard();
   return lab_flow;
+}
+
+/* One more handshake from the next port: "refused", "accepted", "waits". */
+__attribute__((unused)) static const char *lab_knock(uint16_t port)
+{
+  const char *answer, *result;
+
+  peer.port = port;
+  our_iss_known = 0;
+  in("S 0 win 1000");
+  answer = lab_next();
+  if (!answer)
+    return "nothing";
+  if (strchr(answer, 'R'))
+    return "refused";
+  in("A 1 ack 1 win 1000");
+  result = lab.tcp->n_halves ? "waits" : "accepted";
+  lab_discard();
+  return result;
 }
 
 /* A connection that we open to the peer's port 7000. */
