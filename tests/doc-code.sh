@@ -7,7 +7,7 @@
 . "$(dirname "$0")/tap.sh"
 
 flags="-Wall -Wextra -Werror -I$top_srcdir -I$top_srcdir/lwt -I$top_srcdir/net
- -I$top_srcdir/lwt-unix -I$top_srcdir/tests ${SANITIZERS_CFLAGS-}"
+ -I$top_srcdir/lwt-unix -I$top_srcdir/tests ${CFLAGS-} ${SANITIZERS_CFLAGS-}"
 fragment_flags="-fsyntax-only -Wno-unused -Wno-unused-parameter"
 libs=$top_builddir/.libs
 uv=$($PKG_CONFIG --libs libuv 2>/dev/null)
@@ -22,7 +22,7 @@ parses() { # FILE.c [FLAG...]
 # shellcheck disable=SC2086
 links() { # FILE.c: FILE
   $CC $flags -o "${1%.c}" "$1" "$libs/liblwt-net.a" -Wl,-u,lwt_platform_engine \
-    "$libs/liblwt-unix.a" "$libs/liblwt.a" $uv -lpthread
+    "$libs/liblwt-unix.a" "$libs/liblwt.a" $uv -lpthread ${LDFLAGS-}
 }
 
 runs() { # FILE: and prints what it should
