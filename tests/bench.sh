@@ -65,4 +65,12 @@ if command -v node >/dev/null; then
   node "$peer" --list >"$tap_dir/node"
   try "Node.js: the same operations" agree "$tap_dir/node"
 fi
+
+# All of it, the peers that are installed included.
+table() {
+  top_srcdir=$top_srcdir top_builddir=$top_builddir \
+    sh "$top_srcdir/tests/bench/run" --quick >"$tap_dir/table" &&
+    [ "$(grep -Ec '^[a-m][0-9]* +[0-9]+ ' "$tap_dir/table")" -ge 20 ]
+}
+try "the table, from few operations" table
 tap_done

@@ -37,7 +37,7 @@ function line(cells, n,    i, s) {
       s = s " " cells[i] " |"
   } else {
     for (i = 1; i <= n; i++)
-      s = s sprintf(i == 1 ? "%-5s" : "%" (i == 2 ? 9 : 8) "s", cells[i]) " "
+      s = s sprintf(i == 1 ? "%-5s" : "%" (i == 2 ? 9 : 7) "s", cells[i]) " "
     sub(/ +$/, "", s)
   }
   print s
@@ -80,8 +80,9 @@ END {
   while ((getline said < machine) > 0)
     print said (markdown ? "  " : "")
   print ""
-  heading("Nanoseconds of wall time per operation.",
-          "row,n,C,Lwt,Node,Lwt/C,Node/C" (markdown ? ",what" : ""), 1)
+  heading("Nanoseconds of wall time, and peak bytes, per operation.",
+          "row,n,C,Lwt,Node,Lwt/C,Node/C,C B,Lwt B,Node B" (markdown ? ",what" : ""),
+          markdown)
   for (r = 1; r <= rows; r++) {
     split(order[r], k, SUBSEP)
     c = value("ns_op", "c", k[1], k[2])
@@ -89,18 +90,11 @@ END {
     node = value("ns_op", "node", k[1], k[2])
     cell[1] = k[1]; cell[2] = k[2]; cell[3] = number(c); cell[4] = number(lwt)
     cell[5] = number(node); cell[6] = ratio(lwt, c); cell[7] = ratio(node, c)
-    cell[8] = text[k[1]]
-    line(cell, markdown ? 8 : 7)
-  }
-  print ""
-  heading("Peak bytes per operation.", "row,n,C,Lwt,Node")
-  for (r = 1; r <= rows; r++) {
-    split(order[r], k, SUBSEP)
-    cell[1] = k[1]; cell[2] = k[2]
-    cell[3] = number(value("bytes_op", "c", k[1], k[2]))
-    cell[4] = number(value("bytes_op", "lwt", k[1], k[2]))
-    cell[5] = number(value("bytes_op", "node", k[1], k[2]))
-    line(cell, 5)
+    cell[8] = number(value("bytes_op", "c", k[1], k[2]))
+    cell[9] = number(value("bytes_op", "lwt", k[1], k[2]))
+    cell[10] = number(value("bytes_op", "node", k[1], k[2]))
+    cell[11] = text[k[1]]
+    line(cell, markdown ? 11 : 10)
   }
   for (r = 1; r <= rows; r++) {
     split(order[r], k, SUBSEP)
