@@ -333,8 +333,9 @@ struct tcp_cc_ops {
   void (*init)(struct tcp_conn *c);
   /* bytes were acknowledged outside of fast recovery. */
   void (*acked)(struct tcp_conn *c, uint32_t bytes);
-  /* Loss was detected: the new slow start threshold. */
-  uint32_t (*ssthresh)(struct tcp_conn *c);
+  /* Loss was detected with so many bytes in flight: the new slow start
+   * threshold. */
+  uint32_t (*ssthresh)(struct tcp_conn *c, uint32_t flight);
   /* Nothing was sent for longer than the RTO. */
   void (*idle)(struct tcp_conn *c);
 };
@@ -377,8 +378,7 @@ struct tcp_conn {
   unsigned rescued : 1;     /* RFC 6675 rule 4 was used in this recovery */
   unsigned cwnd_limited : 1;
   unsigned syn_lost : 2;    /* retransmissions of the SYN, 2: or more */
-  unsigned half_timer : 1;  /* the first partial ACK restarted the timer */
-  unsigned passive : 1;
+  unsigned partial : 1;     /* a partial ACK has restarted the timer */
 
   /* Sending. */
   uint32_t iss, snd_una, snd_nxt;
@@ -395,6 +395,7 @@ struct tcp_conn {
 
   /* Loss. */
   uint32_t dupacks;
+  uint32_t dup_flight;      /* in flight at the first of them */
   uint32_t reno_sacked;     /* bytes that duplicate ACKs stand for, no SACK */
   uint32_t recover, rtx_nxt;
   struct tcp_board *board;  /* NULL: empty */

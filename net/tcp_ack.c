@@ -92,8 +92,8 @@ static void partial_ack(struct tcp_conn *c, uint32_t bytes)
     c->force = 1;
   }
   /* Without SACK a long recovery had better end in a timeout (RFC 6582 4). */
-  if (c->sack_on || !c->half_timer) {
-    c->half_timer = 1;
+  if (c->sack_on || !c->partial) {
+    c->partial = 1;
     net_tcp_rexmit_start(c);
   }
 }
@@ -109,6 +109,8 @@ static void advance(struct tcp_conn *c, const struct tcp_repr *r)
   c->soft.code = 0;
   if (c->board)
     net_tcp_sack_advance(c);
+  if (c->mode != TCP_RECOVERY)
+    c->cc->acked(c, bytes);
   if (c->mode == TCP_OPEN) {
     c->dupacks = 0;
     c->reno_sacked = 0;
@@ -117,8 +119,6 @@ static void advance(struct tcp_conn *c, const struct tcp_repr *r)
   } else if (c->mode == TCP_RECOVERY) {
     partial_ack(c, bytes);
   }
-  if (c->mode != TCP_RECOVERY)
-    c->cc->acked(c, bytes);
   if (c->snd_una == c->snd_nxt)
     c->t_rexmit = LWT_NEVER;
   else if (c->mode != TCP_RECOVERY)
@@ -138,7 +138,8 @@ static void advance(struct tcp_conn *c, const struct tcp_repr *r)
 
 static void note_duplicate(struct tcp_conn *c, uint32_t fresh)
 {
-  c->dupacks++;
+  if (c->dupacks++ == 0)
+    c->dup_flight = c->snd_nxt - c->snd_una;
   if (!c->sack_on && (c->mode != TCP_OPEN || c->dupacks <= DUP_THRESH))
     c->reno_sacked += c->mss;
   net_tcp_work(c); /* limited transmit (RFC 3042): the pipe is less full */

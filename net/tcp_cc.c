@@ -42,7 +42,8 @@ static void newreno_acked(struct tcp_conn *c, uint32_t bytes)
   if (!was_limited(c, bytes) || c->cwnd >= UINT32_MAX / 4)
     return;
   if (c->cwnd < c->ssthresh) {
-    c->cwnd += bytes < most ? bytes : most;
+    bytes = bytes < most ? bytes : most;
+    c->cwnd += bytes < c->ssthresh - c->cwnd ? bytes : c->ssthresh - c->cwnd;
     return;
   }
   c->cc_state[BYTES_ACKED] += bytes;
@@ -52,9 +53,9 @@ static void newreno_acked(struct tcp_conn *c, uint32_t bytes)
   }
 }
 
-static uint32_t newreno_ssthresh(struct tcp_conn *c)
+static uint32_t newreno_ssthresh(struct tcp_conn *c, uint32_t flight)
 {
-  uint32_t half = (c->snd_nxt - c->snd_una) / 2;
+  uint32_t half = flight / 2;
 
   c->cc_state[BYTES_ACKED] = 0;
   return half > 2 * c->mss ? half : 2 * c->mss;

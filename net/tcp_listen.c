@@ -183,7 +183,6 @@ static struct tcp_conn *promote(struct net_stack *s, struct tcp_half *h,
 
   if (!c)
     return NULL;
-  c->passive = 1;
   c->iss = h->iss;
   c->snd_una = c->snd_nxt = c->snd_max = h->iss + 1;
   c->sq.seq = c->sq.cur_seq = h->iss + 1;

@@ -96,13 +96,14 @@ void net_tcp_recovery_enter(struct tcp_conn *c)
 {
   c->stack->stats.tcp_fast_recovery++;
   c->mode = TCP_RECOVERY;
-  c->ssthresh = c->cc->ssthresh(c);
+  /* Without what limited transmit has sent (RFC 5681 3.2). */
+  c->ssthresh = c->cc->ssthresh(c, c->dupacks ? c->dup_flight : c->snd_nxt - c->snd_una);
   c->cwnd = c->ssthresh;
   c->recover = c->snd_nxt;
   c->rtx_nxt = c->snd_una;
   c->force = 1;
   c->rescued = 0;
-  c->half_timer = 0;
+  c->partial = 0;
   c->timing = 0;
 }
 
@@ -125,7 +126,7 @@ void net_tcp_loss_enter(struct tcp_conn *c)
 {
   /* ssthresh is held while the same segment times out again (RFC 5681 3.1). */
   if (c->retransmits == 0)
-    c->ssthresh = c->cc->ssthresh(c);
+    c->ssthresh = c->cc->ssthresh(c, c->snd_nxt - c->snd_una);
   c->mode = TCP_LOSS;
   c->cwnd = c->mss;
   c->recover = c->snd_nxt;
