@@ -33,10 +33,12 @@ uint16_t net_sum_chain(const struct lwt_buf *packet, uint32_t offset, uint32_t l
 uint32_t net_sum_pseudo(const struct lwt_addr *src, const struct lwt_addr *dst,
                         uint8_t proto, uint32_t len);
 
-/* A checksum field after a 16-bit word that it covers changed. */
+/* A checksum field after a 16-bit word that it covers changed.  Never 0, which is
+ * the same number as 0xffff but wrong when everything else is 0. */
 static inline uint16_t net_csum_update(uint16_t csum, uint16_t old, uint16_t new)
 {
-  return (uint16_t)~net_sum_fold((uint32_t)(uint16_t)~csum + (uint16_t)~old + new);
+  csum = (uint16_t)~net_sum_fold((uint32_t)(uint16_t)~csum + (uint16_t)~old + new);
+  return csum ? csum : 0xffff;
 }
 
 /* Compute a checksum left to the device (LWT_BUF_CSUM_PARTIAL), and clear the

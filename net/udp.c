@@ -332,6 +332,7 @@ static lwt_t *udp_send(struct lwt_udp *udp, const struct lwt_addr *to,
     return lwt_fail(LWT_ECONNREFUSED, "udp_send");
   }
   error = net_ipv4_hop(e->s, net_ip4(to), &hop);
+  e->s->stats.ip_no_route += error == LWT_ENETUNREACH;
   if (!error && hop > 1 && hop != UINT32_MAX && !net_arp_known(e->s, hop)) {
     error = await_neighbour(e, hop, &init, &promise);
     if (promise)
