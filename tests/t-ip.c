@@ -183,7 +183,8 @@ static uint32_t make_whole(uint32_t n)
 
 static void fragment(uint16_t id, uint32_t from, uint32_t to, int more)
 {
-  lab_ipv4("10.0.0.9", "10.0.0.2", 17, id, from | (uint32_t)more, whole + from, to - from);
+  lab_ipv4("10.0.0.9", "10.0.0.2", 17, id, from | (uint32_t)more, whole + from,
+           to - from);
   inject();
 }
 

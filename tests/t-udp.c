@@ -44,7 +44,8 @@ static void nothing(struct lwt_udp *udp)
   lwt_drop(LWT_UNTYPED(p));
 }
 
-static void send_code(struct lwt_udp *udp, const struct lwt_addr *to, size_t len, int code)
+static void send_code(struct lwt_udp *udp, const struct lwt_addr *to, size_t len,
+                      int code)
 {
   lwt_t *p = lwt_udp_send(udp, to, pattern, len);
 
@@ -204,9 +205,10 @@ static void test_bind(void)
   }
   ok(good, "free ports, all different");
   is_int(open_udp("0.0.0.0", 0, &x), LWT_EMFILE, "as many as are allowed");
-  k = 0;
-  for (i = 1; i < 40; i++)
-    k += many[i]->ops->local(many[i]).port == many[i - 1]->ops->local(many[i - 1]).port + 1;
+  for (i = 1, k = 0; i < 40; i++) {
+    a = many[i - 1]->ops->local(many[i - 1]);
+    k += many[i]->ops->local(many[i]).port == a.port + 1;
+  }
   ok(k < 5, "not one after the other");
   for (i = 0; i < 40; i++)
     lwt_udp_close(many[i]);
