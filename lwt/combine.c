@@ -37,6 +37,7 @@ static size_t vec_size(size_t n)
  * n inputs may hold fewer. */
 struct sized_vec {
   size_t room;
+  struct sized_vec *next; /* lwt__t.dead_vecs */
   struct lwt_vec vec;
 };
 
@@ -54,18 +55,28 @@ static struct lwt_vec *vec_new(size_t room)
   return &s->vec;
 }
 
+/* The values may be vecs of vecs of vecs: a list keeps the stack flat. */
 void lwt_vec_free(void *ptr)
 {
-  struct lwt_vec *vec = ptr;
+  struct thread *t = &lwt__t;
   struct sized_vec *s;
   size_t i;
 
-  if (!vec)
+  if (!ptr)
     return;
-  s = (struct sized_vec *)(void *)((char *)vec - offsetof(struct sized_vec, vec));
-  for (i = 0; i < vec->n; i++)
-    lwt__drop_value(vec->v[i].value, vec->v[i].drop);
-  lwt__raw_free(s, offsetof(struct sized_vec, vec) + vec_size(s->room));
+  s = (struct sized_vec *)(void *)((char *)ptr - offsetof(struct sized_vec, vec));
+  s->next = t->dead_vecs;
+  t->dead_vecs = s;
+  if (t->freeing)
+    return;
+  t->freeing = 1;
+  while ((s = t->dead_vecs)) {
+    t->dead_vecs = s->next;
+    for (i = 0; i < s->vec.n; i++)
+      lwt__drop_value(s->vec.v[i].value, s->vec.v[i].drop);
+    lwt__raw_free(s, offsetof(struct sized_vec, vec) + vec_size(s->room));
+  }
+  t->freeing = 0;
 }
 
 static struct lwt_split *split_new(size_t n)

@@ -197,6 +197,7 @@ struct frame {
 };
 _Static_assert(sizeof(struct frame) <= sizeof(struct lwt_frame), "lwt_frame");
 
+struct sized_vec;
 struct wheel;
 
 #define POOL_CLASSES 33 /* of 16 bytes, up to 512 */
@@ -219,6 +220,8 @@ struct thread {
   struct promise paused; /* its waiters: the pauses, hooked by their own w */
   struct promise *dead; /* released, linked by `waiters` */
   uint8_t reaping;
+  uint8_t freeing;
+  struct sized_vec *dead_vecs; /* the same for the values of all, nchoose ... */
   struct wheel *wheel;
   size_t timers;
   struct lwt_engine *engine;
