@@ -138,8 +138,7 @@ static void far(void)
     if (next == LWT_NEVER)
       break;
     for (i = 0; i < 6; i++)
-      good += pending(p[i]) ? clock_.time < far[i] * years
-                            : clock_.time >= far[i] * years;
+      good += pending(p[i]) == (clock_.time < far[i] * years);
     before = clock_.time;
     clock_.engine.wait(&clock_.engine, next);
     if (clock_.time < before)
