@@ -70,7 +70,10 @@ typedef void lwt_step_fn(struct lwt_frame *frame);
   do {                                                                      \
     void *lwt__label = lwt__frame_label(lwt__frame);                        \
     if (lwt__label)                                                         \
-      __extension__({ goto *lwt__label; });                                 \
+      __extension__({                                                       \
+        (void)&&lwt__unwind; /* clang wants one such in the function */     \
+        goto *lwt__label;                                                   \
+      });                                                                   \
   } while (0)
 #define lwt_end(f)                                                          \
   do {                                                                      \
