@@ -273,8 +273,8 @@ struct lwt_buf *net_tcp_recvq_take(struct tcp_recvq *q, size_t max);
 void net_tcp_recvq_free(struct tcp_recvq *q);
 
 /* Bytes that came out of order: blocks that neither touch nor overlap, in
- * ascending order.  What came first stays (a retransmission with other bytes
- * changes nothing). */
+ * ascending order.  What came first stays: a retransmission with other bytes
+ * changes nothing, unless it is the one that fills the first hole. */
 struct tcp_block {
   struct tcp_block *next;
   struct tcp_recvq q;

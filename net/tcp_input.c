@@ -193,11 +193,6 @@ static void in_order(struct tcp_conn *c, uint32_t len, struct lwt_buf *payload)
 {
   uint32_t mss = c->rcv_mss;
 
-  if (c->reass.head && seq_gt(c->rcv_nxt + len, c->reass.head->start)) {
-    /* What came first stays, here too. */
-    lwt_buf_trim(payload, c->rcv_nxt + len - c->reass.head->start);
-    len = c->reass.head->start - c->rcv_nxt;
-  }
   if (len > mss) {
     mss = net_tcp_our_mss(c->stack, &c->remote);
     c->rcv_mss = len < mss ? len : mss;

@@ -130,7 +130,9 @@ static int has_room(struct tcp_listener *l)
 
   if (l->n_ready >= l->backlog && l->full_at != tcp->batch)
     return 0;
-  if (tcp->n_halves >= tcp->max_halves) {
+  /* SYN cookies would begin here. */
+  if (tcp->n_halves >= tcp->max_halves ||
+      (tcp->n_halves && tcp->n_conns + tcp->n_halves >= s->config.max_connections)) {
     s->stats.tcp_half_evicted++;
     net_tcp_half_free(s, tcp_of(tcp->halves.next, struct tcp_half, age));
   }
@@ -148,7 +150,7 @@ void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
     net_tcp_refuse(s, t, r);
     return;
   }
-  if (s->tcp->n_conns + s->tcp->n_halves >= s->config.max_connections) {
+  if (s->tcp->n_conns >= s->config.max_connections) {
     s->stats.tcp_too_many++;
     return;
   }
