@@ -134,10 +134,16 @@ function highlight_c(s,    out) {
 }
 
 # Commands after a prompt stand out from what they print.
-function highlight_sh(s) {
-  if (s ~ /^[$#] /)
-    return span("p", substr(s, 1, 2)) "<b>" escape(substr(s, 3)) "</b>"
-  if (match(s, /^#.*/))
+function highlight_sh(s,    tail) {
+  if (s ~ /^[$#] /) {
+    tail = ""
+    if (match(s, /  +# .*$/)) {
+      tail = span("c", substr(s, RSTART))
+      s = substr(s, 1, RSTART - 1)
+    }
+    return span("p", substr(s, 1, 2)) "<b>" escape(substr(s, 3)) "</b>" tail
+  }
+  if (match(s, /^ *#.*/))
     return span("c", s)
   return escape(s)
 }

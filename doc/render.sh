@@ -12,7 +12,7 @@ export LC_ALL
 src=$1
 out=$2
 shift 2
-headers="lwt/lwt.h $(printf '%s\n' "$@" | sort | sed '/^lwt\/lwt\.h$/d')"
+headers="lwt/lwt.h $(printf '%s\n' "$@" | grep -v '^lwt/lwt\.h$' | sort -t / -k 1.4,1)"
 doc=$src/doc
 AWK=${AWK:-awk}
 LOWDOWN=${LOWDOWN:-lowdown}

@@ -76,7 +76,7 @@ stops() {
 
 try "www says where it is: $url" expr "$url" : 'http://127\.0\.0\.1:[0-9]*/$'
 try "the front page" loads "" "light as a promise"
-try "another page" loads architecture.html "From the frame to the promise"
+try "another page" loads architecture.html "from the frame to the promise"
 try "a page that is not there" loads nowhere/at.html "There is nothing at this address"
 try "a screenshot, light" looks light 2b6cb0
 try "a screenshot, dark" looks dark 7db6f5

@@ -27,7 +27,5 @@ lwt_catch_fn instead;
 void beat(void);
 void capitals(char *bytes, size_t len);
 extern char a[100];
-extern struct lwt_flow *flow;
-extern char bytes[100];
 
 #endif
