@@ -15,6 +15,7 @@ struct pieces {
   uint32_t size;   /* bytes of each; 0: as many as asked for */
   uint64_t wait;   /* before each */
   int fail_at_end; /* instead of an end */
+  int rude;        /* more than was asked for */
 };
 static int alive_producers;
 
@@ -43,7 +44,7 @@ static lwt_buf_p *pieces_next(void *env, size_t max)
 {
   struct pieces *p = env;
 
-  if (p->size == 0 || p->size > max)
+  if (p->size == 0 || (p->size > max && !p->rude))
     p->size = (uint32_t)max;
   return (lwt_buf_p *)lwt_bind(p->wait ? lwt_sleep(p->wait) : lwt_return(NULL),
                                pieces_make, p);
@@ -110,6 +111,16 @@ static lwt_http_response_p *chain(const char *query)
   return lwt_http_return(r);
 }
 
+/* "/wait" is answered when "/wake" is cancelled. */
+static struct lwt_resolver waiting, waking;
+
+static void wake(void *env)
+{
+  (void)env;
+  lwt_abandon(&waking);
+  lwt_fulfill(&waiting, NULL);
+}
+
 static lwt_http_response_p *handler(void *env, const struct lwt_http_request *rq)
 {
   const char *path = rq->path, *query = rq->query ? rq->query : "";
@@ -122,6 +133,10 @@ static lwt_http_response_p *handler(void *env, const struct lwt_http_request *rq
   if (strcmp(path, "/slow") == 0)
     return (lwt_http_response_p *)lwt_bind(lwt_sleep(LWT_MS(strtoull(query, NULL, 10))),
                                            slow_reply, NULL);
+  if (strcmp(path, "/wait") == 0)
+    return (lwt_http_response_p *)lwt_bind(lwt_wait(&waiting), slow_reply, NULL);
+  if (strcmp(path, "/wake") == 0)
+    return (lwt_http_response_p *)lwt_task_op(&waking, wake, NULL);
   if (strcmp(path, "/fail") == 0)
     return lwt_http_response_p_fail(atoi(query), "handler");
   if (strcmp(path, "/null") == 0)
@@ -135,7 +150,7 @@ static lwt_http_response_p *handler(void *env, const struct lwt_http_request *rq
   if (strcmp(path, "/known") == 0)
     return produce((struct pieces){ .n = 3, .size = 2 }, 6);
   if (strcmp(path, "/more") == 0)
-    return produce((struct pieces){ .n = 3, .size = 2 }, 5);
+    return produce((struct pieces){ .n = 3, .size = 2, .rude = 1 }, 5);
   if (strcmp(path, "/less") == 0)
     return produce((struct pieces){ .n = 3, .size = 2, .wait = LWT_MS(1) }, 7);
   if (strcmp(path, "/stream") == 0)

@@ -240,6 +240,56 @@ static void test_cancel(void)
   is_int(s.stats.aborted, 2, "both are counted");
 }
 
+/* While the server ends connections, the end of one ends the next. */
+static void test_chain_of_ends(void)
+{
+  struct scene s = { 0 };
+  lwt_t *clients = scene_begin(&s, 0, (const char *const[]){
+    GET("/wait"), GET("/wake"), GET("/slow?3000") });
+  lwt_t *cancel = lwt_map(lwt_sleep(LWT_S(1)), cancel_now, &s);
+
+  lwt_run_value(lwt_join(LWT_PS(s.server, cancel, clients)), NULL);
+  scene_end(&s);
+  is_str(s.client[0].summary, "", "one that waits for another's end is aborted with it");
+  is_int(s.stats.aborted, 3, "as all are");
+}
+
+/* A connection that was refused reads on for a while, but not when it is
+ * ended. */
+static void test_linger(void)
+{
+  struct scene s = { 0 };
+  lwt_t *clients, *stop;
+
+  clients = scene_begin(&s, 0, (const char *const[]){
+    "nonsense\r\n{4000}more{60000}", "nonsense\r\n{60000}", "{60000}" });
+  stop = lwt_map(lwt_sleep(LWT_S(10)), stop_now, &s);
+  lwt_run_value(s.server, NULL);
+  is_int(lwt_now() / LWT_MS(1), 10000, "nothing is left to wait for after 5 s");
+  is_int(s.stats.bytes_in, 24, "what came until then was read");
+  lwt_run_value(lwt_join(LWT_PS(stop, clients)), NULL);
+  scene_end(&s);
+  is_str(s.client[0].summary, "400 close page", "the answer has come");
+
+  s = (struct scene){ 0 };
+  clients = scene_begin(&s, 0, (const char *const[]){
+    "{6000}nonsense\r\n{60000}", "{3000}nonsense\r\n{60000}", "{1000}{60000}" });
+  stop = lwt_map(lwt_sleep(LWT_S(2)), stop_now, &s);
+  lwt_run_value(s.server, NULL);
+  is_int(lwt_now() / LWT_MS(1), 2000, "without a request there is nothing to finish");
+  lwt_run_value(lwt_join(LWT_PS(stop, clients)), NULL);
+  scene_end(&s);
+
+  s = (struct scene){ 0 };
+  clients = scene_begin(&s, 0, (const char *const[]){
+    "{3000}nonsense\r\n{60000}", GET("/slow?6000"), GET("/") });
+  stop = lwt_map(lwt_sleep(LWT_S(4)), stop_now, &s);
+  lwt_run_value(s.server, NULL);
+  is_int(lwt_now() / LWT_MS(1), 8000, "a connection that reads on has until 5 s, too");
+  lwt_run_value(lwt_join(LWT_PS(stop, clients)), NULL);
+  scene_end(&s);
+}
+
 static void test_full(void)
 {
   struct scene s = { 0 };
@@ -367,6 +417,8 @@ int main(void)
   test_time();
   test_stop();
   test_cancel();
+  test_chain_of_ends();
+  test_linger();
   test_full();
   test_accept_errors();
   test_log();

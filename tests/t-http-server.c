@@ -246,6 +246,28 @@ static void test_limits(void)
                                      10000, "\r\n"), "431 close page");
 }
 
+/* A head that ends where the input buffer ends, the body in chunks behind it:
+ * 16384 bytes of head and 4096 more. */
+static void test_end_of_buffer(void)
+{
+  const char *post = "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  size_t get = strlen(GET("/status?204")), n = (20480 - strlen(post)) / get - 1;
+  char *pad = repeat("GET /status?204 HTTP/1.1\r\nHost: h\r\nX: ", "x",
+                     20480 - strlen(post) - n * get - 42, "\r\n\r\n");
+  char *gets = repeat(pad, GET("/status?204"), n, post);
+  char *script = repeat(gets, "{10}5\r\nhello\r\n0\r\n\r\n", 1, LAST("/"));
+  struct http_talk t = { .options = all, .script = script };
+
+  is_int(strlen(gets), 20480, "a buffer full");
+  http_talk(&t);
+  ok(strstr(t.raw, "\r\n\r\nhelloHTTP/1.1 200 OK"), "a body behind the end of the buffer");
+  is_int(t.stats.responses[2], n + 3, "and all other requests");
+  free(t.raw);
+  free(script);
+  free(gets);
+  free(pad);
+}
+
 static void test_many(void)
 {
   char *script = repeat("", GET("/?" "0123456789"), 1000, LAST("/"));
@@ -301,6 +323,7 @@ int main(void)
   test_requests();
   test_refusals();
   test_limits();
+  test_end_of_buffer();
   test_many();
   test_options();
   is_int(alive_producers, 0, "every producer was dropped");

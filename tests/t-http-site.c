@@ -37,7 +37,7 @@ static const struct memory_file files[] = {
   TEXT("x.png", "png"), TEXT("x.jpg", "jpg"), TEXT("x.ico", "ico"),
   TEXT("x.xml", "xml"), TEXT("x.atom", "atom"), TEXT("x.json", "{}"),
   TEXT("x.woff2", "woff2"), TEXT("x.pdf", "pdf"), TEXT("x.wasm", "wasm"),
-  TEXT("empty", ""),
+  TEXT("empty", ""), TEXT("fresh", "fresh"),
   { "dir", 0, NULL, LWT_EISDIR, 0 },
   { "bare", 0, NULL, LWT_EISDIR, 0 },
   { "secret", 0, NULL, LWT_EACCES, 0 },
@@ -86,6 +86,8 @@ static lwt_entry_p *memory_open(struct lwt_content *content, const char *path)
     return lwt_entry_p_fail(files[i].open_fails, "open");
   e = malloc(sizeof *e);
   e->entry = (struct lwt_entry){ files[i].size, 784000000, 0xabc0 + i };
+  if (strcmp(path, "fresh") == 0)
+    e->entry.mtime = http_clock() / 1000000000;
   e->file = &files[i];
   tree.entries++;
   return lwt_entry_p_return(&e->entry);
@@ -283,6 +285,9 @@ static void test_conditions(void)
 
   for (size_t i = 0; i < sizeof table / sizeof *table; i++)
     get("/abc", table[i][0], NULL, table[i][1]);
+  /* A date within the second of the last change says too little. */
+  get("/fresh", "Range: bytes=0-1\r\nIf-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n", NULL,
+      "200 close 'fresh'");
   get("/abc", "", "ETag,Last-Modified,Accept-Ranges,Cache-Control",
       "200 close ETag=" ETAG " Last-Modified=" MTIME " Accept-Ranges=bytes "
       "Cache-Control=max-age=60 'abcdefghijklmnopqrstuvwxyz'");

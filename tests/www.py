@@ -92,6 +92,17 @@ def test_curl(url, files, net):
         ok(got.stdout == want, f"{net}: curl {name}", got.stderr)
 
 
+def test_refusal(at, net):
+    """The answer arrives although the request was not read to its end."""
+    for _ in range(20):
+        status, _, body = response(exchange(at, b"POST / HTTP/1.1\r\nHost: h\r\n"
+                                                b"Content-Length: 100000\r\n\r\n" +
+                                            b"x" * 100000))
+        if status != 413 or not body.endswith(b"</html>\n"):
+            break
+    ok(status == 413, f"{net}: a body too long is refused, and the client learns it", status)
+
+
 def test_pipeline(at, files, net):
     one = b"GET /dir/style.css HTTP/1.1\r\nHost: h\r\n\r\n"
     last = b"GET /image.png HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -135,6 +146,7 @@ def test_net(net, top, files):
     test_files(at, files, net)
     test_conditions(at, files, net)
     test_curl(f"http://{at[0]}:{at[1]}/", files, net)
+    test_refusal(at, net)
     test_pipeline(at, files, net)
     idle = test_many(at, files, net)
     status, out, err = www.stop()
