@@ -56,7 +56,8 @@ static inline int option_net(const char *text, struct option_net *net)
   addr[n] = '\0';
   if (lwt_addr_parse(&net->addr, addr))
     return LWT_EINVAL;
-  if (text[n] && option_number(text + n + 1, 1, net->addr.family == 4 ? 32 : 128, &prefix))
+  if (text[n] &&
+      option_number(text + n + 1, 1, net->addr.family == 4 ? 32 : 128, &prefix))
     return LWT_EINVAL;
   net->prefix = (uint8_t)prefix;
   return 0;

@@ -252,7 +252,9 @@ LWT_STEP datagrams_step(struct lwt_frame *frame)
   lwt_defer(d, free, d->bytes);
   for (;;) {
     lwt_await(d, &d->in, lwt_udp_receive(d->udp));
-    d->len = d->in->packet ? lwt_buf_copy_out(d->in->packet, 0, d->bytes, DATAGRAM - 1) : 0;
+    d->len = 0;
+    if (d->in->packet)
+      d->len = lwt_buf_copy_out(d->in->packet, 0, d->bytes, DATAGRAM - 1);
     if (d->port == 9999)
       control(d);
     else if (d->port == 7 && may_answer(d))
@@ -275,7 +277,8 @@ static lwt_http_response_p *page(void *env, const struct lwt_http_request *rq)
   (void)env;
   if (strcmp(rq->path, "/") != 0)
     return lwt_http_return(lwt_http_page(404));
-  return lwt_http_reply(200, "text/plain; charset=utf-8", "echo 7, discard 9, chargen 19\n");
+  return lwt_http_reply(200, "text/plain; charset=utf-8",
+                        "echo 7, discard 9, chargen 19\n");
 }
 
 static int cannot(const struct lwt_addr *at, const char *what, int code)
@@ -288,8 +291,8 @@ static int cannot(const struct lwt_addr *at, const char *what, int code)
   return code;
 }
 
-static int add_tcp(struct services *s, struct lwt_addr at, unsigned port, const char *name,
-                   int kind)
+static int add_tcp(struct services *s, struct lwt_addr at, unsigned port,
+                   const char *name, int kind)
 {
   struct lwt_listener *listener;
 
@@ -310,7 +313,8 @@ static int add_tcp(struct services *s, struct lwt_addr at, unsigned port, const 
   return 0;
 }
 
-static int add_udp(struct services *s, struct lwt_addr at, unsigned port, const char *name)
+static int add_udp(struct services *s, struct lwt_addr at, unsigned port,
+                   const char *name)
 {
   struct lwt_udp *udp;
 
@@ -397,7 +401,8 @@ int main(int argc, char **argv)
     { "addr6=ADDR", OPTION_ADDR, &s.addr6, "one more address", 0, 0 },
     { "gateway=ADDR", OPTION_ADDR, &s.router, "the router of that network", 0, 0 },
     { "port-base=N", OPTION_NUMBER, &s.base, "added to every port (0)", 0, 50000 },
-    { "connections=N", OPTION_NUMBER, &s.connections, "at most at once (1000)", 8, 1u << 20 },
+    { "connections=N", OPTION_NUMBER, &s.connections, "at most at once (1000)", 8,
+      1u << 20 },
     { 0 }
   };
   int done = options_parse(argc, argv, usage, options), failed;

@@ -189,10 +189,12 @@ int main(int argc, char **argv)
     { "addr=ADDR[/PREFIX]", OPTION_NET, &w.addr, "our address: to listen on (sockets,"
       " 127.0.0.1), or to have (10.0.0.2/24)", 0, 0 },
     { "gateway=ADDR", OPTION_ADDR, &w.router, "the router of that network", 0, 0 },
-    { "host=ADDR", OPTION_ADDR, &w.host, "where --net=gateway listens (127.0.0.1)", 0, 0 },
+    { "host=ADDR", OPTION_ADDR, &w.host, "where --net=gateway listens (127.0.0.1)", 0,
+      0 },
     { "port=PORT", OPTION_NUMBER, &w.port, "8080, on a device 80; 0: any", 0, 65535 },
     { "root=DIR", OPTION_TEXT, &w.root, "what to serve (the documentation)", 0, 0 },
-    { "connections=N", OPTION_NUMBER, &w.connections, "at most at once (1024)", 1, 1u << 20 },
+    { "connections=N", OPTION_NUMBER, &w.connections, "at most at once (1024)", 1,
+      1u << 20 },
     { "log", OPTION_FLAG, &w.log, "one line for each request", 0, 0 },
     { 0 }
   };

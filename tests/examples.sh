@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: ISC
 . "$(dirname "$0")/tap.sh"
 
+[ -x "$top_builddir/examples/echo" ] || skip_all "no examples"
+
 prints() { # PROGRAM LINE...
   prints_program=$1
   shift

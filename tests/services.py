@@ -7,7 +7,8 @@ import select
 import socket
 import threading
 
-from www_client import Program, connect, done, get, ok, read_all, read_n, run, same, skip
+from www_client import Program, connect, done, get, need, ok, read_all, read_n, run, \
+    same, skip
 
 BASE = random.Random(os.getpid()).randrange(20000, 40000)
 ECHO, DISCARD, CHARGEN, HTTP, CONTROL = 7, 9, 19, 80, 9999
@@ -116,6 +117,7 @@ def has_ipv6():
 
 
 def main():
+    need("services")
     args = ["--addr6=::1"] if has_ipv6() else []
     program, base = start("--net=sockets", *args)
     if ok(program, "sockets: it starts"):

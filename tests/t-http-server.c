@@ -250,7 +250,7 @@ static void test_limits(void)
  * 16384 bytes of head and 4096 more. */
 static void test_end_of_buffer(void)
 {
-  const char *post = "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const char *post = POST("Transfer-Encoding: chunked\r\n", "");
   size_t get = strlen(GET("/status?204")), n = (20480 - strlen(post)) / get - 1;
   char *pad = repeat("GET /status?204 HTTP/1.1\r\nHost: h\r\nX: ", "x",
                      20480 - strlen(post) - n * get - 42, "\r\n\r\n");
@@ -260,7 +260,8 @@ static void test_end_of_buffer(void)
 
   is_int(strlen(gets), 20480, "a buffer full");
   http_talk(&t);
-  ok(strstr(t.raw, "\r\n\r\nhelloHTTP/1.1 200 OK"), "a body behind the end of the buffer");
+  ok(strstr(t.raw, "\r\n\r\nhelloHTTP/1.1 200 OK"),
+     "a body behind the end of the buffer");
   is_int(t.stats.responses[2], n + 3, "and all other requests");
   free(t.raw);
   free(script);
