@@ -45,8 +45,30 @@ int main(void)
   return lwt_now() - start < LWT_MS(2) || lwt_live() != 0;
 }
 END
-cp "$tap_dir/virtual.c" "$tap_dir/virtual.cc"
-cp "$tap_dir/platform.c" "$tap_dir/platform.cc"
+cat >"$tap_dir/net.c" <<'END'
+#include <lwt-net.h>
+#include <lwt/engine.h>
+
+int main(void)
+{
+  static struct lwt_virtual v;
+  static struct lwt_net_hub_config config;
+  struct lwt_net_hub *hub;
+  struct lwt_netif *port;
+
+  lwt_virtual_init(&v);
+  lwt_set_engine(&v.engine);
+  if (lwt_net_hub_new(&config, &hub) || lwt_net_hub_port(hub, NULL, &port))
+    return 1;
+  lwt_net_hub_free(hub);
+  if (port->mac[5] != 1 || lwt_run(port->ops->close(port)) != 0)
+    return 2;
+  return lwt_live() != 0 || lwt_cleanup() != 0;
+}
+END
+for program in virtual platform net; do
+  cp "$tap_dir/$program.c" "$tap_dir/$program.cc"
+done
 
 stage() {
   unset MAKEFLAGS MAKELEVEL
@@ -148,7 +170,8 @@ done
 
 for package in $packages; do
   case $package in
-    lwt | lwt-net) source=virtual ;;
+    lwt) source=virtual ;;
+    lwt-net) source=net ;;
     lwt-unix) source=platform ;;
   esac
   for language in c cc; do
