@@ -6,33 +6,25 @@
 # Real clients (ping, curl, wrk, plain sockets) load the example programs; tshark
 # looks at what went over the wire.  Speaks TAP.  BLACKBOX=full moves 1 GB each way
 # and runs wrk for 10 s, the default 64 MB and 2 s.
-import hashlib, os, re, selectors, shutil, signal, socket, subprocess, sys, tempfile
-import threading, time
+import hashlib
+import os
+import re
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
 
-BUILD = os.environ.get("abs_top_builddir", os.getcwd())
+from www_client import BUILD, Program, done, need, ok, skip
+
 FULL = os.environ.get("BLACKBOX") == "full"
 SIZE = (1 << 30) if FULL else (64 << 20)
 NS = "lwt-bb-%d" % os.getpid()
 HOST, OURS = "10.99.0.1", "10.99.0.2"
-count = failures = 0
-
-
-def ok(passed, name, why=""):
-    global count, failures
-    count += 1
-    print("%sok %d - %s" % ("" if passed else "not ", count, name))
-    if not passed:
-        failures += 1
-        for line in str(why).splitlines()[:20]:
-            print("# " + line)
-    sys.stdout.flush()
-    return passed
-
-
-def skip(name, why):
-    global count
-    count += 1
-    print("ok %d - %s # SKIP %s" % (count, name, why))
 
 
 def run(*cmd, **kw):
@@ -40,36 +32,12 @@ def run(*cmd, **kw):
     return subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kw)
 
 
-class Program:
-    """One of the examples; its output is read until `ready` appears."""
-
-    def __init__(self, ns, ready, *cmd):
-        self.p = subprocess.Popen(ns + list(cmd), stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True)
-        self.out = ""
-        for line in self.p.stdout:
-            self.out += line
-            if ready in line:
-                break
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.p.stdout:
-            self.out += line
-
-    def stop(self):
-        self.p.send_signal(signal.SIGINT)
-        try:
-            self.p.wait(30)
-        except subprocess.TimeoutExpired:
-            self.p.kill()
-            return "does not stop"
-        self.reader.join(5)
-        return self.p.returncode
+def stops(program, name):
+    status, out, err = program.stop()
+    ok(status == 0 and not err, name, "%s\n%s%s" % (status, out, err))
 
 
-def page_sizes(site):
+def files(site):
     for dirpath, _, names in os.walk(site):
         for name in sorted(names):
             path = os.path.join(dirpath, name)
@@ -79,7 +47,7 @@ def page_sizes(site):
 def pages(ns, url, site):
     wrong = []
     n = 0
-    for rel, path in page_sizes(site):
+    for rel, path in files(site):
         if rel == "big":
             continue
         got = subprocess.run(ns + ["curl", "-s", "-f", "--max-time", "30", url + rel],
@@ -295,11 +263,11 @@ def over_tap(site, big):
             return skip("over tap", "%s: %s" % (line, r.stdout.decode().strip()))
     try:
         addr = "--addr=%s/24" % OURS
-        www = Program(ns, "http://", BUILD + "/examples/www", "--net=tap:tap0", addr,
-                      "--port=80", "--root=" + site)
+        www = Program("www", "--net=tap:tap0", addr, "--port=80", "--root=" + site,
+                      prefix=ns)
         url = "http://%s/" % OURS
         r = run(*ns, "ping", "-c", "20", "-i", "0.01", OURS)
-        ok(b" 0% packet loss" in r.stdout, "ping", r.stdout.decode() + www.out)
+        ok(b" 0% packet loss" in r.stdout, "ping", r.stdout.decode())
         r = run(*ns, "ping", "-c", "20", "-i", "0.01", "-s", "1400", OURS)
         ok(b" 0% packet loss" in r.stdout, "ping -s 1400", r.stdout.decode())
         r = run(*ns, "ping", "-c", "5", "-i", "0.01", "-s", "8000", OURS)
@@ -314,17 +282,15 @@ def over_tap(site, big):
             skip("tshark looks at a capture", "tshark is not installed")
         download(ns, url, big, "tap")
         wrk(ns, url, "tap")
-        status = www.stop()
-        ok(status == 0, "tap: www stops cleanly", "%s\n%s" % (status, www.out))
-        sv = Program(ns, "services:", BUILD + "/examples/services", "--net=tap:tap0", addr,
-                     "--connections=2000")
+        stops(www, "tap: www stops cleanly")
+        sv = Program("services", "--net=tap:tap0", addr, "--connections=2000", prefix=ns)
         if shark:
             # What wrk cuts off at its end is not ours to answer for: a new capture.
             p.send_signal(signal.SIGINT)
             p.wait()
             p = capture(ns, path)
         passed, why = client(ns, "many", OURS, 7, 1000)
-        ok(passed, "tap: 1,000 connections, captured", why + sv.out)
+        ok(passed, "tap: 1,000 connections, captured", why)
         passed, why = client(ns, "udp", OURS, 7, 0, 1, 64, 1400, 1472, 1473, 9000, 65507)
         ok(passed, "UDP echo of 0 to 65,507 bytes", why)
         passed, why = client(ns, "back", OURS, 9999, HOST, 5555)
@@ -335,8 +301,7 @@ def over_tap(site, big):
             p.wait()
             look(path)
         services(ns, OURS, 0, "tap", big)
-        status = sv.stop()
-        ok(status == 0, "tap: services stops cleanly", "%s\n%s" % (status, sv.out))
+        stops(sv, "tap: services stops cleanly")
     finally:
         run("ip", "netns", "del", NS)
 
@@ -360,20 +325,17 @@ def free_port(n):
 
 def through_gateway(site, big):
     port = free_port(0)
-    www = Program([], "http://", BUILD + "/examples/www", "--net=gateway",
-                  "--port=%d" % port, "--root=" + site)
+    www = Program("www", "--net=gateway", "--port=%d" % port, "--root=" + site)
     url = "http://127.0.0.1:%d/" % port
     pages([], url, site)
     download([], url, big, "gateway")
     wrk([], url, "gateway")
-    status = www.stop()
-    ok(status == 0, "gateway: www stops cleanly", "%s\n%s" % (status, www.out))
+    stops(www, "gateway: www stops cleanly")
     base = free_port(10000)
-    sv = Program([], "services:", BUILD + "/examples/services", "--net=gateway",
-                 "--port-base=%d" % base, "--connections=2000")
+    sv = Program("services", "--net=gateway", "--port-base=%d" % base,
+                 "--connections=2000")
     services([], "127.0.0.1", base, "gateway", big)
-    status = sv.stop()
-    ok(status == 0, "gateway: services stops cleanly", "%s\n%s" % (status, sv.out))
+    stops(sv, "gateway: services stops cleanly")
 
 
 def main():
@@ -406,11 +368,11 @@ def main():
                 over_tap(site, big)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
-    print("1..%d" % count)
-    return 1 if failures else 0
+    done()
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2 and sys.argv[1] == "--client":
         sys.exit(client_main(sys.argv[2], sys.argv[3:]))
-    sys.exit(main())
+    need("www")
+    main()

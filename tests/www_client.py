@@ -54,12 +54,13 @@ def done():
 
 
 class Program:
-    """A running example.  `first` is the line by which it says that it is there."""
+    """A running example.  `first` is the line by which it says that it is there;
+    prefix: a command that starts it."""
 
-    def __init__(self, name, *args):
+    def __init__(self, name, *args, prefix=()):
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "examples", name), *args], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            [*prefix, os.path.join(BUILD, "examples", name), *args],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         ready, _, _ = select.select([self.process.stdout], [], [], TIMEOUT)
         self.first = self.process.stdout.readline().decode() if ready else ""
 
