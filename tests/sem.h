@@ -67,6 +67,11 @@ static void sem_on_lost(struct lwt_error error, const char *where)
   sem_lost.where = where;
 }
 
+__attribute__((unused)) static int same(const char *a, const char *b)
+{
+  return a && b && !strcmp(a, b);
+}
+
 /* The reports since the last look. */
 __attribute__((unused)) static int lost(void)
 {

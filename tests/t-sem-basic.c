@@ -465,6 +465,52 @@ static void wak_depth(void)
   lwt_drop(p);
 }
 
+/* Callbacks that have returned do not count as nested. */
+static void run_each(struct cb *f, lwt_t *p)
+{
+  lwt_t *q = lwt_ref(p), *all[5];
+  int i;
+
+  all[0] = lwt_bind(lwt_ref(p), cb_bind, f);
+  all[1] = lwt_map(lwt_ref(p), cb_map, f);
+  all[2] = lwt_catch(lwt_ref(p), cb_catch, f);
+  all[3] = lwt_try_bind(lwt_ref(p), cb_bind, cb_catch, f);
+  all[4] = lwt_finalize(lwt_ref(p), cb_finalize, f);
+  for (i = 0; i < 5; i++)
+    lwt_drop(all[i]);
+  lwt_on_success(lwt_ref(p), cb_value, f);
+  lwt_on_failure(lwt_ref(p), cb_error, f);
+  lwt_on_termination(lwt_ref(p), cb_call, f);
+  lwt_on_any(p, cb_value, cb_error, f);
+  lwt_drop(q);
+}
+
+static lwt_t *twice(void *env, void *value)
+{
+  struct cb *f = env;
+
+  (void)value;
+  run_each(f, lwt_return(V(1)));
+  return lwt_return(V(f->calls));
+}
+
+static void wak_balance(void)
+{
+  struct cb f = { 0 }, g = { 0 };
+  lwt_t *p;
+  int i;
+
+  for (i = 0; i < 100; i++) {
+    run_each(&f, lwt_return(V(1)));
+    run_each(&f, lwt_return_owned(V(1), count_drop));
+    run_each(&f, lwt_fail(LWT_EIO, "disk"));
+  }
+  is_int(f.calls, 100 * (7 + 7 + 6), "WAK-13 callbacks that have returned do not count");
+  p = lwt_bind(lwt_return(V(1)), twice, &g);
+  is_int((intptr_t)lwt_value(p), 7, "WAK-13 ... nor those inside a callback");
+  lwt_drop(p);
+}
+
 SEM_TESTS(basic, T(ret), T(ret_constants), T(ret_final), T(init), T(init_cancel), T(dbl),
           T(dbl_canceled), T(dbl_forwarded), T(rac), T(sta), T(wak), T(wak_kinds),
-          T(wak_fifo), ONCE(wak_line), T(wak_settled), ONCE(wak_depth))
+          T(wak_fifo), ONCE(wak_line), T(wak_settled), ONCE(wak_depth), ONCE(wak_balance))

@@ -3,6 +3,12 @@
  */
 #include "sem.h"
 
+/* Makes a promise of its own of a small value. */
+static void no_drop(void *value)
+{
+  (void)value;
+}
+
 static void bind_settled(void)
 {
   struct lwt_resolver r;
@@ -18,6 +24,10 @@ static void bind_settled(void)
   lwt_drop(q);
   lwt_drop(f.then);
 
+  f = (struct cb){ .ret = 4 };
+  p = lwt_bind(lwt_return_owned(V(3), no_drop), cb_bind, &f);
+  ok(f.calls == 1 && f.value == 3 && is(p, 4), "BIND-01 ... the same if v has an owner");
+  lwt_drop(p);
   f = (struct cb){ .fail = LWT_EIO };
   p = lwt_bind(lwt_return(V(1)), cb_bind, &f);
   ok(failed(p, LWT_EIO), "BIND-02 f fails: the result is rejected");
@@ -303,6 +313,9 @@ static void map(void)
 
   ok(f.calls == 1 && f.value == 1 && is(p, 2),
      "MAP-01 fulfilled: f has run when map returns");
+  lwt_drop(p);
+  p = lwt_map(lwt_return_owned(V(3), no_drop), cb_map, &f);
+  ok(f.calls == 2 && f.value == 3 && is(p, 2), "MAP-01 ... the same if v has an owner");
   lwt_drop(p);
   f = (struct cb){ .ret = 2 };
   p = lwt_map(lwt_fail(LWT_EIO, "disk"), cb_map, &f);

@@ -151,7 +151,7 @@ static void asy(void)
   lwt_async(lwt_map(lwt_wait(&r), cb_map, &f));
   ok(lost() == 0, "ASY-05 pending: nothing is reported");
   lwt_reject(&r, LWT_EBADF, "disk");
-  ok(lost() == 1 && sem_lost.code == LWT_EBADF && !strcmp(sem_lost.what, "disk"),
+  ok(lost() == 1 && sem_lost.code == LWT_EBADF && same(sem_lost.what, "disk"),
      "ASY-05 pending then R: reported during the call");
   ok(lwt_live() == 0, "ASY-05 ... and gone");
   lwt_async(lwt_task(&r));

@@ -191,6 +191,22 @@ static void fin_null(void)
   lwt_drop(p);
 }
 
+/* The error that c's error replaces is not lost. */
+static void fin_seen(void)
+{
+  struct lwt_resolver r;
+  struct cb c = { .fail = LWT_EBADF };
+  lwt_t *p;
+
+  lost();
+  lwt_drop(lwt_finalize(lwt_fail(LWT_EIO, "disk"), cb_finalize, &c));
+  ok(lost() == 1 && sem_lost.code == LWT_EBADF, "FIN-05 one error is left");
+  p = lwt_finalize(lwt_wait(&r), cb_finalize, &c);
+  lwt_reject(&r, LWT_EIO, "disk");
+  lwt_drop(p);
+  ok(lost() == 1 && sem_lost.code == LWT_EBADF, "FIN-14 one error is left");
+}
+
 static void fin_once(void)
 {
   struct lwt_resolver r;
@@ -221,5 +237,6 @@ static void fin_nested(void)
   lwt_drop(p);
 }
 
-SEM_TESTS(try, T(try_settled), T(try_pending), T(fin), T(fin_null), T(fin_once),
+SEM_TESTS(try, T(try_settled), T(try_pending), T(fin), T(fin_null), T(fin_seen),
+          T(fin_once),
           T(fin_nested))

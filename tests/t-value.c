@@ -201,6 +201,123 @@ static void values_finalize(void)
   lwt_drop(c.then);
 }
 
+/* The value, moved or lent, waits for the finalizer; its error drops it. */
+static void finalize_one(int settled, int share, int wait, int fail)
+{
+  struct lwt_resolver r, s = { NULL };
+  struct cb c = { .fail = fail && !wait ? LWT_EIO : 0 };
+  lwt_t *in = settled ? owned(0) : lwt_wait(&r), *p, *second = NULL;
+  int good;
+
+  drops[0] = 0;
+  if (wait)
+    c.then = lwt_wait(&s);
+  if (share)
+    second = lwt_ref(in);
+  p = lwt_finalize(in, cb_finalize, &c);
+  if (!settled)
+    fulfill(&r, 0);
+  lwt_drop(second);
+  good = !wait || (pending(p) && drops[0] == 0);
+  if (wait && fail)
+    lwt_reject(&s, LWT_EIO, "cleanup");
+  else if (wait)
+    lwt_fulfill(&s, NULL);
+  if (fail)
+    good = good && failed(p, LWT_EIO) && drops[0] == 1;
+  else
+    good = good && lwt_value(p) == &drops[0] && drops[0] == 0;
+  lwt_drop(p);
+  lwt_drop(c.then);
+  ok(good && drops[0] == 1, "finalize: %s, %s, c %s%s", settled ? "settled" : "pending",
+     share ? "shared" : "owned", wait ? "waits and " : "", fail ? "fails" : "succeeds");
+}
+
+static void values_finalized(void)
+{
+  int i;
+
+  for (i = 0; i < 16; i++)
+    finalize_one(i & 1, i & 2, i & 4, i & 8);
+}
+
+/* An error keeps what it says, and where it was made, wherever it passes. */
+static lwt_t *pass_through(int how, lwt_t *p, struct cb *c)
+{
+  switch (how) {
+  case 0:
+    return lwt_finalize(p, cb_finalize, c);
+  case 1:
+    return lwt_join(LWT_PS(p));
+  case 2:
+    return lwt_choose(LWT_PS(p));
+  case 3:
+    return lwt_protected(p);
+  case 4:
+    return lwt_map(p, cb_map, c);
+  case 5:
+    return lwt_all(LWT_PS(lwt_return(NULL), p));
+  case 6:
+    return lwt_npick(LWT_PS(p));
+  default:
+    return lwt_catch(lwt_map(p, cb_map, c), pass_on, NULL);
+  }
+}
+
+static void errors_kept(void)
+{
+  struct lwt_resolver r;
+  const char *made;
+  struct cb c = { 0 };
+  lwt_t *p, *q;
+  int how, settled;
+
+  for (how = 0; how < 8; how++)
+    for (settled = 0; settled <= 1; settled++) {
+      if (settled) {
+        p = lwt_fail(LWT_EIO, "the words"); made = LWT_WHERE;
+        p = pass_through(how, p, &c);
+      } else {
+        p = pass_through(how, lwt_wait(&r), &c);
+        lwt_reject(&r, LWT_EIO, "the words"); made = LWT_WHERE;
+      }
+      q = lwt_ref(p);
+      lost();
+      lwt_drop(p);
+      lwt_drop(q);
+      ok(lost() == 1 && (how == 7 || same(sem_lost.where, made)) &&
+           same(sem_lost.what, "the words"),
+         "an error that passes (%d, %d) keeps its words and its line", how, settled);
+    }
+}
+
+static void errors_wait(void)
+{
+  struct lwt_resolver r, s;
+  const char *made;
+  struct cb c;
+  lwt_t *p;
+  int settled;
+
+  for (settled = 0; settled <= 1; settled++) {
+    c = (struct cb){ .then = lwt_wait(&s) };
+    if (settled) {
+      p = lwt_fail(LWT_EIO, "the words"); made = LWT_WHERE;
+      p = lwt_finalize(p, cb_finalize, &c);
+    } else {
+      p = lwt_finalize(lwt_wait(&r), cb_finalize, &c);
+      lwt_reject(&r, LWT_EIO, "the words"); made = LWT_WHERE;
+    }
+    lwt_fulfill(&s, NULL);
+    lost();
+    lwt_drop(p);
+    ok(lost() == 1 && sem_lost.code == LWT_EIO && same(sem_lost.what, "the words") &&
+         same(sem_lost.where, made),
+       "an error waits for a finalizer as it is");
+    lwt_drop(c.then);
+  }
+}
+
 static void values_resolver(void)
 {
   struct lwt_resolver r;
@@ -251,7 +368,7 @@ static void lost_once(void)
   lwt_reject(&r, LWT_EIO, "disk");
   ok(lost() == 0, "lost: not while somebody holds it");
   lwt_drop(p);
-  ok(lost() == 1 && !strcmp(sem_lost.what, "disk"),
+  ok(lost() == 1 && same(sem_lost.what, "disk"),
      "lost: through a pending chain: once");
   p = lwt_fail(LWT_EIO, "disk");
   q = lwt_ref(p);
@@ -269,11 +386,12 @@ static void lost_once(void)
   lwt_reject(&r, LWT_EIO, "disk");
   ok(lost() == 1, "lost: ... or later");
   lwt_drop(lwt_join(LWT_PS(lwt_fail(LWT_EIO, "a"), lwt_fail(LWT_EIO, "b"))));
-  ok(lost() == 1 && !strcmp(sem_lost.what, "a"), "lost: a join that fails: once");
+  ok(lost() == 1 && same(sem_lost.what, "a"), "lost: a join that fails: once");
   lwt_drop(lwt_pick(LWT_PS(lwt_return(NULL), lwt_fail(LWT_EIO, "a"))));
   ok(lost() == 1, "lost: a pick that fails: once");
 }
 
 SEM_TESTS(value, T(values_lost), T(values_kept), T(values_split), T(values_lent),
-          T(values_lent_inside), T(values_finalize), T(values_resolver), T(values_run),
+          T(values_lent_inside), T(values_finalize), T(values_finalized), T(errors_kept),
+          T(errors_wait), T(values_resolver), T(values_run),
           T(lost_once))
