@@ -200,6 +200,70 @@ static void matrix(void)
   lost();
 }
 
+/* ---- Given up, or cancelled, when the input has settled -------------------- */
+
+struct queued {
+  struct lwt_resolver *r;
+  lwt_t *p;
+  int drop, reject;
+};
+
+/* The callback of the first promise settles the second, whose callbacks are then
+ * in the queue. */
+static void settle_and_drop(void *env, void *value)
+{
+  struct queued *q = env;
+
+  (void)value;
+  if (q->reject)
+    lwt_reject(q->r, LWT_EIO, "disk");
+  else
+    fulfill(q->r, 0);
+  if (q->drop) {
+    lwt_drop(q->p);
+    q->p = NULL;
+  } else {
+    lwt_cancel(q->p);
+  }
+}
+
+static void queued_one(int how, int drop, int reject)
+{
+  struct lwt_resolver first, r;
+  struct queued q = { &r, NULL, drop, reject };
+
+  drops[0] = reject;
+  taken = lent = 0;
+  q.p = apply(how, lwt_task(&r));
+  lwt_on_success(lwt_wait(&first), settle_and_drop, &q);
+  lwt_fulfill(&first, NULL);
+  if (drop)
+    ok(taken == (how == 3 && !reject),
+       "%s in the queue, dropped: its callback does not run",
+       names[how]);
+  else
+    ok(reject ? failed(q.p, LWT_EIO) : lwt_state(q.p) == LWT_FULFILLED,
+       "%s in the queue, cancelled: too late", names[how]);
+  lwt_abandon(&r);
+  lwt_drop(q.p);
+  ok(drops[0] == 1 && lwt_live() == 0, "... and nothing is left");
+}
+
+static void queued(void)
+{
+  int how;
+
+  for (how = 0; how < FUNCTIONS - 1; how++) {
+    if (how >= 5 && how <= 8)
+      continue;
+    queued_one(how, 0, 0);
+    queued_one(how, 1, 0);
+    queued_one(how, 0, 1);
+    queued_one(how, 1, 1);
+  }
+  lost();
+}
+
 /* ---- Which callbacks run --------------------------------------------------- */
 
 static void drop_chain(void)
@@ -356,6 +420,22 @@ static lwt_t *drop_self_finalize(void *env)
   return drop_self(env, NULL);
 }
 
+static void *drop_self_map(void *env, void *value)
+{
+  return drop_self(env, value);
+}
+
+static void drop_inside_map(void)
+{
+  struct lwt_resolver r;
+  struct self self = { .p = NULL };
+
+  self.p = lwt_map(lwt_wait(&r), drop_self_map, &self);
+  lwt_fulfill(&r, V(1));
+  ok(self.calls == 1 && lwt_live() == 0, "dropped inside its own callback (map)");
+  lwt_drop(self.p);
+}
+
 static void drop_inside(void)
 {
   struct lwt_resolver r, s = { NULL };
@@ -507,4 +587,5 @@ static void with_nothing(void)
 }
 
 SEM_TESTS(drop, T(matrix), T(drop_chain), T(drop_cleanup), T(drop_stop), T(drop_many),
-          T(drop_shared), T(drop_inside), T(with), T(with_nothing))
+          T(drop_shared), T(drop_inside), T(drop_inside_map), T(queued), T(with),
+              T(with_nothing))

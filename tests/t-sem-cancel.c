@@ -248,6 +248,46 @@ static void onc(void)
   lwt_drop(p);
 }
 
+/* Ordinary callbacks that are removed while cancel callbacks are there. */
+static void onc_removed(void)
+{
+  struct lwt_resolver r;
+  struct cb c1 = { .name = "c1" }, c2 = { .name = "c2" };
+  struct cb f[3] = { { .name = "f0" }, { .name = "f1" }, { .name = "f2" } };
+  static const char *const want[] = { "c2 c1", "c2 c1 f0", "c2 c1 f1", "c2 c1 f0 f1",
+                                      "c2 c1 f2", "c2 c1 f0 f2", "c2 c1 f1 f2",
+                                      "c2 c1 f0 f1 f2" };
+  lwt_t *p, *q[3];
+  int kept, i;
+
+  for (kept = 0; kept < 8; kept++) {
+    p = lwt_task(&r);
+    for (i = 0; i < 3; i++) {
+      q[i] = lwt_map(lwt_ref(p), cb_map, &f[i]);
+      if (i == 0)
+        lwt_on_cancel(p, cb_call, &c1);
+    }
+    lwt_on_cancel(p, cb_call, &c2);
+    for (i = 0; i < 3; i++) {
+      lwt_drop(q[i]);
+      q[i] = lwt_map(lwt_ref(p), cb_map, &f[i]);
+    }
+    for (i = 0; i < 3; i++) {
+      lwt_drop(q[i]);
+      q[i] = NULL;
+      if (kept & 1 << i)
+        q[i] = lwt_catch(lwt_ref(p), cb_catch, &f[i]);
+    }
+    forget();
+    lwt_cancel(p);
+    ok(noted(want[kept]), "ONC-03 ... also when callbacks were removed (%d)", kept);
+    for (i = 0; i < 3; i++)
+      lwt_drop(q[i]);
+    lwt_abandon(&r);
+    lwt_drop(p);
+  }
+}
+
 static void onc_never(void)
 {
   struct lwt_resolver r;
@@ -471,6 +511,7 @@ static void shield_loop(void)
 }
 
 SEM_TESTS(cancel, T(can_leaf), T(can_nested), T(can_search), T(can_phases), T(can_twice),
-          T(can_self), T(can_done), T(onc), T(onc_never), T(onc_by_hand), T(onc_result),
+          T(can_self), T(can_done), T(onc), T(onc_removed), T(onc_never), T(onc_by_hand),
+              T(onc_result),
           T(shield_settled), T(shield_tweaks), T(shield_pending), T(shield_runs_on),
           ONCE(shield_loop))
