@@ -364,7 +364,7 @@ static const char *lab_next(void)
 }
 
 static void lab_out_is(int line, const char *format, ...)
-  __attribute__((format(printf, 2, 3)));
+  __attribute__((format(printf, 2, 3), unused));
 static void lab_out_is(int line, const char *format, ...)
 {
   const char *seen = lab_next();

@@ -12,7 +12,7 @@
  * must stay in order, bytes read must be those sent, and nothing may be left
  * over when the stack is gone.
  */
-#include "tcplab.h"
+#include "../tcplab.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
