@@ -294,8 +294,6 @@ int net_arp_wait(struct net_stack *s, uint32_t hop, struct net_arp_waiter *waite
 
   if (!n)
     return error;
-  if (n->state != ASKING)
-    return 1;
   if (n->waiting >= s->config.max_waiting) {
     s->stats.arp_queue_full++;
     return LWT_ENOBUFS;

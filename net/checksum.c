@@ -31,8 +31,9 @@ static inline uint64_t fold64(uint64_t sum)
 
 static inline uint16_t fold_and_swap(uint64_t sum)
 {
-  uint32_t s = (uint32_t)fold64(sum);
+  uint64_t s = (sum & 0xffffffffu) + (sum >> 32);
 
+  s = (s & 0xffff) + (s >> 16 & 0xffff) + (s >> 32);
   s = (s & 0xffff) + (s >> 16);
   s = (s & 0xffff) + (s >> 16);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -42,27 +43,54 @@ static inline uint16_t fold_and_swap(uint64_t sum)
 #endif
 }
 
-/* Up to 63 bytes. */
-static inline uint64_t sum_tail(const uint8_t *p, size_t len)
+/* Below this, folding the lanes costs more than they save. */
+#define FEW 192
+
+static inline uint64_t load64(const uint8_t *p)
+{
+  uint64_t w;
+
+  memcpy(&w, p, 8);
+  return w;
+}
+
+/* Without losing the carry. */
+static inline uint64_t add64(uint64_t sum, uint64_t w)
+{
+  sum += w;
+  return sum + (sum < w);
+}
+
+/* Few bytes, one word after the other. */
+static inline uint64_t sum_few(const uint8_t *p, size_t len)
 {
   uint64_t sum = 0;
   uint32_t w;
   uint16_t h;
 
-  for (; len >= 4; len -= 4, p += 4) {
+  for (; len >= 32; len -= 32, p += 32) {
+    sum = add64(sum, load64(p));
+    sum = add64(sum, load64(p + 8));
+    sum = add64(sum, load64(p + 16));
+    sum = add64(sum, load64(p + 24));
+  }
+  for (; len >= 8; len -= 8, p += 8)
+    sum = add64(sum, load64(p));
+  if (len & 4) {
     memcpy(&w, p, 4);
-    sum += w;
+    sum = add64(sum, w);
+    p += 4;
   }
   if (len & 2) {
     memcpy(&h, p, 2);
-    sum += h;
+    sum = add64(sum, h);
     p += 2;
   }
   if (len & 1) {
     uint8_t last[2] = { *p, 0 };
 
     memcpy(&h, last, 2);
-    sum += h;
+    sum = add64(sum, h);
   }
   return sum;
 }
@@ -72,7 +100,7 @@ uint16_t net_sum(const void *bytes, size_t len)
   const uint8_t *p = bytes;
   uint64_t sum = 0;
 
-  if (len >= 64) {
+  if (len >= FEW) {
     lanes a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };
 
     for (; len >= 64; len -= 64, p += 64) {
@@ -84,7 +112,7 @@ uint16_t net_sum(const void *bytes, size_t len)
     sum = fold64(a[0]) + fold64(a[1]) + fold64(a[2]) + fold64(a[3]);
     sum += fold64(c[0]) + fold64(c[1]) + fold64(c[2]) + fold64(c[3]);
   }
-  return fold_and_swap(sum + sum_tail(p, len));
+  return fold_and_swap(add64(sum, sum_few(p, len)));
 }
 
 uint16_t net_sum_copy(void *to, const void *bytes, size_t len)
@@ -93,7 +121,7 @@ uint16_t net_sum_copy(void *to, const void *bytes, size_t len)
   uint8_t *out = to;
   uint64_t sum = 0;
 
-  if (len >= 64) {
+  if (len >= FEW) {
     lanes a = { 0 }, b = { 0 }, v;
 
     for (; len >= 32; len -= 32, p += 32, out += 32) {
@@ -107,7 +135,7 @@ uint16_t net_sum_copy(void *to, const void *bytes, size_t len)
   }
   if (len)
     memcpy(out, p, len);
-  return fold_and_swap(sum + sum_tail(p, len));
+  return fold_and_swap(add64(sum, sum_few(p, len)));
 }
 
 uint16_t net_sum_chain(const struct lwt_buf *packet, uint32_t offset, uint32_t len)

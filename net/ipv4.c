@@ -16,10 +16,6 @@
 #define LOOP_MTU 65535
 #define LOOP_MAX 1024
 
-#define HOP_SELF 0u
-#define HOP_MULTICAST 1u
-#define HOP_ALL UINT32_MAX
-
 /* What was learnt about the path to a destination. */
 struct net_path {
   uint32_t dst; /* 0: unused */
@@ -69,13 +65,13 @@ int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr)
 int net_ipv4_hop(const struct net_stack *s, uint32_t dst, uint32_t *hop)
 {
   if (is_local(s, dst))
-    *hop = HOP_SELF;
+    *hop = NET_HOP_SELF;
   else if (!s->addr || dst >> 24 == 0 || (dst >> 28 == 15 && dst != UINT32_MAX))
     return LWT_ENETUNREACH;
   else if (is_broadcast(s, dst))
-    *hop = HOP_ALL;
+    *hop = NET_HOP_ALL;
   else if (is_multicast(dst))
-    *hop = HOP_MULTICAST;
+    *hop = NET_HOP_MULTICAST;
   else if ((dst & s->netmask) == (s->addr & s->netmask))
     *hop = dst;
   else if (s->gateway)
@@ -140,7 +136,7 @@ int net_ip_route(struct net_stack *s, const struct lwt_addr *dst, struct lwt_add
     s->stats.ip_no_route++;
     return error;
   }
-  if (hop == HOP_SELF) {
+  if (hop == NET_HOP_SELF) {
     *src = net_addr4(ip, 0);
     *mtu = LOOP_MTU;
   } else {
@@ -154,7 +150,8 @@ void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst)
 {
   uint32_t hop;
 
-  if (dst->family == 4 && !net_ipv4_hop(s, net_ip4(dst), &hop) && hop > 1)
+  if (dst->family == 4 && !net_ipv4_hop(s, net_ip4(dst), &hop) &&
+      net_ipv4_is_neighbour(hop))
     net_arp_suspect(s, hop);
 }
 
@@ -219,11 +216,11 @@ static int transmit(struct net_stack *s, uint32_t hop, uint32_t dst,
 
   s->stats.ip_tx++;
   switch (hop) {
-  case HOP_SELF:
+  case NET_HOP_SELF:
     return loop_send(s, packet);
-  case HOP_ALL:
+  case NET_HOP_ALL:
     return net_ether_send(s, all_hosts, NET_ETHER_IPV4, packet);
-  case HOP_MULTICAST:
+  case NET_HOP_MULTICAST:
     net_put32(group + 2, dst & 0x7fffff);
     group[2] = 0x5e;
     return net_ether_send(s, group, NET_ETHER_IPV4, packet);
@@ -283,6 +280,26 @@ static uint16_t next_id(struct net_stack *s, uint32_t dst)
   return s->ip_id[(dst * s->ip_id_hash) >> 26]++;
 }
 
+int net_ipv4_send(struct net_stack *s, uint32_t hop, struct net_ipv4_repr *r,
+                  struct lwt_buf *segment)
+{
+  uint32_t total = segment->total + NET_IPV4_LEN;
+  uint16_t mtu = hop == NET_HOP_SELF ? LOOP_MTU : s->paths ? path_mtu(s, r->dst) : s->mtu;
+
+  r->offset = r->mf = 0;
+  r->id = r->df ? 0 : next_id(s, r->dst);
+  if (total > mtu && !(segment->flags & LWT_BUF_GSO)) {
+    if (!r->df && total <= 65535)
+      return fragment(s, hop, r, mtu, segment);
+    s->stats.ip_too_big++;
+    lwt_buf_free(segment);
+    return LWT_EMSGSIZE;
+  }
+  r->total = (uint16_t)total;
+  segment = push_header(s, r, segment);
+  return segment ? transmit(s, hop, r->dst, segment) : LWT_ENOMEM;
+}
+
 int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
                 const struct lwt_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
                 int df, struct lwt_buf *segment)
@@ -291,29 +308,12 @@ int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
     .src = net_ip4(src), .dst = net_ip4(dst), .proto = proto, .tos = tos,
     .ttl = ttl ? ttl : s->config.ttl, .df = df != 0
   };
-  uint32_t hop, total = segment->total + NET_IPV4_LEN;
-  uint16_t mtu;
+  uint32_t hop;
   int error = net_ipv4_hop(s, r.dst, &hop);
 
-  if (error) {
-    s->stats.ip_no_route++;
-    goto drop;
-  }
-  mtu = hop == HOP_SELF ? LOOP_MTU : s->paths ? path_mtu(s, r.dst) : s->mtu;
-  if (!df)
-    r.id = next_id(s, r.dst);
-  if (total > mtu && !(segment->flags & LWT_BUF_GSO)) {
-    error = LWT_EMSGSIZE;
-    if (df || total > 65535) {
-      s->stats.ip_too_big++;
-      goto drop;
-    }
-    return fragment(s, hop, &r, mtu, segment);
-  }
-  r.total = (uint16_t)total;
-  segment = push_header(s, &r, segment);
-  return segment ? transmit(s, hop, r.dst, segment) : LWT_ENOMEM;
-drop:
+  if (!error)
+    return net_ipv4_send(s, hop, &r, segment);
+  s->stats.ip_no_route++;
   lwt_buf_free(segment);
   return error;
 }

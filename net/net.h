@@ -81,10 +81,9 @@ int net_arp_send(struct net_stack *s, uint32_t hop, struct lwt_buf *packet);
 /* Whether packets to the neighbour leave at once. */
 int net_arp_known(struct net_stack *s, uint32_t hop);
 
-/* Somebody who wants to hear when the neighbour is known (error 0) or does not
- * answer (LWT_EHOSTUNREACH).  fn is not called if net_arp_wait() returns
- * something else than 0: 1 (known already), LWT_EHOSTUNREACH, LWT_ENOBUFS,
- * LWT_ENOMEM. */
+/* Somebody who wants to hear when a neighbour that is not known answers (error
+ * 0) or does not (LWT_EHOSTUNREACH).  fn is not called if net_arp_wait() returns
+ * LWT_EHOSTUNREACH, LWT_ENOBUFS or LWT_ENOMEM. */
 struct net_arp_waiter {
   struct net_arp_waiter *next;
   void *neighbour;
@@ -108,13 +107,23 @@ struct net_ip_info {
 /* From Ethernet (broadcast: its destination) or from ourselves. */
 void net_ipv4_input(struct net_stack *s, struct lwt_buf *packet, int broadcast,
                     int looped);
-/* The next hop towards dst: 0 for ourselves, UINT32_MAX for all of the link,
- * 1 for a multicast address. */
+
+/* The next hop towards dst: a neighbour, or one of these. */
+enum { NET_HOP_SELF = 0, NET_HOP_MULTICAST = 1 };
+#define NET_HOP_ALL UINT32_MAX
+static inline int net_ipv4_is_neighbour(uint32_t hop)
+{
+  return hop > NET_HOP_MULTICAST && hop != NET_HOP_ALL;
+}
 int net_ipv4_hop(const struct net_stack *s, uint32_t dst, uint32_t *hop);
+
+struct net_ipv4_repr;
+/* As net_ip_send() below; of r: src, dst, proto, tos, ttl, df. */
+int net_ipv4_send(struct net_stack *s, uint32_t hop, struct net_ipv4_repr *r,
+                  struct lwt_buf *segment);
 
 /* Takes a fragment (from its payload on); the whole datagram's payload once it
  * is complete, with its header in header[60]; else NULL. */
-struct net_ipv4_repr;
 struct lwt_buf *net_frag_input(struct net_stack *s, struct net_ipv4_repr *r,
                                uint8_t *header, struct lwt_buf *payload);
 int net_frag_init(struct net_stack *s);

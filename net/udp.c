@@ -17,9 +17,10 @@
 #define EPHEMERAL_COUNT 16384u
 #define MAX_PAYLOAD (65535 - NET_IPV4_LEN - NET_UDP_LEN)
 
+/* What the program gets begins with what it knows of. */
 struct item {
+  struct lwt_datagram datagram;
   struct item *next;
-  struct lwt_datagram *datagram;
   uint32_t cost;
 };
 
@@ -42,6 +43,7 @@ struct pending {
   struct endpoint *e;
   struct lwt_resolver r;
   struct lwt_addr to;
+  uint32_t hop;
   const void *bytes;
   size_t len;
 };
@@ -84,6 +86,8 @@ static struct endpoint *find(struct net_stack *s, const struct lwt_addr *dst,
 /* Whether somebody waits in receive; gives up one that was cancelled. */
 static int receiving(struct endpoint *e)
 {
+  if (!e->receiver.lwt_private)
+    return 0;
   if (lwt_unwanted(&e->receiver)) {
     lwt_abandon(&e->receiver);
     return 0;
@@ -91,53 +95,47 @@ static int receiving(struct endpoint *e)
   return 1;
 }
 
-static int enqueue(struct endpoint *e, struct lwt_datagram *d, uint32_t cost)
+static void enqueue(struct endpoint *e, struct item *item)
 {
-  struct item *item = lwt__alloc(sizeof *item);
-
-  if (!item)
-    return LWT_ENOMEM;
   item->next = NULL;
-  item->datagram = d;
-  item->cost = cost;
   *e->queue_end = item;
   e->queue_end = &item->next;
-  e->cost += cost;
-  return 0;
+  e->cost += item->cost;
 }
 
-static void deliver(struct endpoint *e, const struct lwt_addr *from,
-                    const struct lwt_addr *to, struct lwt_buf *packet)
+static void deliver(struct endpoint *e, const struct net_ip_info *ip,
+                    const struct net_udp_repr *r, struct lwt_buf *packet)
 {
   uint32_t cost = packet->total ? net_cost(packet) : LWT_PAGE_SIZE;
   struct net_stack *s = e->s;
   int wanted = receiving(e);
-  struct lwt_datagram *d;
+  struct item *item;
 
   if (!wanted && e->cost + cost > s->config.udp_queue) {
     s->stats.udp_queue_full++;
     lwt_buf_free(packet);
     return;
   }
-  d = lwt__alloc(sizeof *d);
-  if (!d) {
+  item = lwt__alloc(sizeof *item);
+  if (!item) {
     s->stats.no_memory++;
     lwt_buf_free(packet);
     return;
   }
-  d->from = *from;
-  d->to = *to;
-  d->packet = packet;
+  item->datagram.from = ip->src;
+  item->datagram.from.port = r->src;
+  item->datagram.to = ip->dst;
+  item->datagram.to.port = r->dst;
+  item->datagram.packet = packet;
   if (!packet->total) {
     lwt_buf_free(packet);
-    d->packet = NULL;
+    item->datagram.packet = NULL;
   }
-  if (wanted) {
-    lwt_fulfill_owned(&e->receiver, d, lwt_datagram_free);
-  } else if (enqueue(e, d, cost)) {
-    s->stats.no_memory++;
-    lwt_datagram_free(d);
-  }
+  item->cost = cost;
+  if (wanted)
+    lwt_fulfill_owned(&e->receiver, &item->datagram, lwt_datagram_free);
+  else
+    enqueue(e, item);
 }
 
 /* Header and checksum; strips the header and the padding.  NULL: dropped. */
@@ -163,7 +161,6 @@ drop:
 void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment)
 {
-  struct lwt_addr from = ip->src, to = ip->dst;
   struct net_udp_repr r;
   struct endpoint *e;
 
@@ -178,10 +175,8 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
     lwt_buf_free(segment);
     return;
   }
-  from.port = r.src;
-  to.port = r.dst;
   segment->flags = 0;
-  deliver(e, &from, &to, lwt_buf_pull(segment, NET_UDP_LEN));
+  deliver(e, ip, &r, lwt_buf_pull(segment, NET_UDP_LEN));
 }
 
 void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error)
@@ -207,7 +202,6 @@ static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
 {
   struct endpoint *e = (struct endpoint *)udp;
   struct item *item = e->queue;
-  struct lwt_datagram *d;
 
   if (!e->s)
     return lwt_datagram_p_fail(LWT_ECONNABORTED, "udp_receive");
@@ -215,35 +209,32 @@ static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
     return lwt_datagram_p_fail(LWT_EBUSY, "udp_receive");
   if (!item)
     return (lwt_datagram_p *)lwt_task(&e->receiver);
-  d = item->datagram;
   e->queue = item->next;
   if (!e->queue)
     e->queue_end = &e->queue;
   e->cost -= item->cost;
-  lwt__free(item);
-  return (lwt_datagram_p *)lwt_return_owned(d, lwt_datagram_free);
+  return (lwt_datagram_p *)lwt_return_owned(&item->datagram, lwt_datagram_free);
 }
 
 /* ---- Output ------------------------------------------------------------ */
 
 /* Returns what the program shall hear. */
-static int emit(struct endpoint *e, const struct lwt_addr *to, const void *bytes,
-                size_t len)
+static int emit(struct endpoint *e, uint32_t hop, const struct lwt_addr *to,
+                const void *bytes, size_t len)
 {
+  struct net_stack *s = e->s;
   struct net_udp_repr r = {
     .src = e->addr.port, .dst = to->port, .total = (uint16_t)(len + NET_UDP_LEN)
   };
-  struct net_stack *s = e->s;
-  struct lwt_buf *packet;
-  struct lwt_addr src;
-  uint16_t mtu;
-  int error = net_ip_route(s, to, &src, &mtu);
+  struct net_ipv4_repr ip = {
+    .src = !is_any(&e->addr) ? net_ip4(&e->addr)
+           : hop == NET_HOP_SELF ? net_ip4(to) : s->addr,
+    .dst = net_ip4(to), .proto = NET_PROTO_UDP, .ttl = s->config.ttl
+  };
+  struct lwt_addr src = net_addr4(ip.src, 0);
+  struct lwt_buf *packet = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, (uint32_t)len);
+  int error;
 
-  if (error)
-    return error;
-  if (!is_any(&e->addr))
-    src = net_addr4(net_ip4(&e->addr), 0);
-  packet = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, (uint32_t)len);
   if (packet)
     packet = lwt_buf_push(packet, NET_UDP_LEN);
   if (!packet) {
@@ -253,7 +244,7 @@ static int emit(struct endpoint *e, const struct lwt_addr *to, const void *bytes
   net_udp_emit(&r, packet->data);
   net_csum_finish(s, &src, to, NET_PROTO_UDP, 6, packet);
   s->stats.udp_tx++;
-  error = net_ip_send(s, &src, to, NET_PROTO_UDP, 0, 0, 0, packet);
+  error = net_ipv4_send(s, hop, &ip, packet);
   return error == LWT_ENOBUFS ? 0 : error; /* dropped for want of room */
 }
 
@@ -270,7 +261,7 @@ static void resolved(struct net_arp_waiter *waiter, int error)
 
   unlink_pending(p);
   if (!error && !lwt_unwanted(&p->r))
-    error = emit(p->e, &p->to, p->bytes, p->len);
+    error = emit(p->e, p->hop, &p->to, p->bytes, p->len);
   if (error)
     lwt_reject(&p->r, error, "udp_send");
   else
@@ -278,9 +269,9 @@ static void resolved(struct net_arp_waiter *waiter, int error)
   lwt__free(p);
 }
 
-/* Whether the neighbour is there.  Returns 0 and a promise if it must be
- * waited for, 1 if it is known, or what net_arp_wait() says. */
-static int await_neighbour(struct endpoint *e, uint32_t hop, const struct pending *init,
+/* Returns 0 and a promise (pending, unless memory is out), or what
+ * net_arp_wait() says. */
+static int await_neighbour(struct endpoint *e, const struct pending *init,
                            lwt_t **promise)
 {
   struct pending *p = lwt__alloc(sizeof *p);
@@ -289,7 +280,7 @@ static int await_neighbour(struct endpoint *e, uint32_t hop, const struct pendin
   if (!p)
     return LWT_ENOMEM;
   *p = *init;
-  error = net_arp_wait(e->s, hop, &p->waiter);
+  error = net_arp_wait(e->s, p->hop, &p->waiter);
   if (error) {
     lwt__free(p);
     return error;
@@ -308,42 +299,58 @@ static int await_neighbour(struct endpoint *e, uint32_t hop, const struct pendin
   return 0;
 }
 
+/* Why nothing can be sent; 0 if it can, and then the next hop. */
+static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len,
+                       uint32_t *hop)
+{
+  int error;
+
+  if (!e->s)
+    return LWT_ECONNABORTED;
+  if (to->family != 4)
+    return LWT_ENOTSUP;
+  if (!to->port)
+    return LWT_EINVAL;
+  if (len > MAX_PAYLOAD)
+    return LWT_EMSGSIZE;
+  if (e->refused.family && lwt_addr_equal(&e->refused, to)) {
+    e->refused.family = 0;
+    return LWT_ECONNREFUSED;
+  }
+  error = net_ipv4_hop(e->s, net_ip4(to), hop);
+  e->s->stats.ip_no_route += error == LWT_ENETUNREACH;
+  return error;
+}
+
+/* To a neighbour that is not known (yet). */
+static lwt_t *send_later(struct endpoint *e, uint32_t hop, const struct lwt_addr *to,
+                         const void *bytes, size_t len)
+{
+  struct pending init = { .waiter.fn = resolved, .e = e, .to = *to, .hop = hop,
+                          .bytes = bytes, .len = len };
+  lwt_t *promise = NULL;
+  int error = await_neighbour(e, &init, &promise);
+
+  if (promise)
+    return promise;
+  if (error == LWT_ENOBUFS)
+    return lwt_return(NULL); /* dropped for want of room, and counted */
+  return lwt_fail(error, "udp_send");
+}
+
 static lwt_t *udp_send(struct lwt_udp *udp, const struct lwt_addr *to,
                        const void *bytes, size_t len)
 {
   struct endpoint *e = (struct endpoint *)udp;
-  struct pending init = { .waiter.fn = resolved, .e = e, .to = *to, .bytes = bytes,
-                          .len = len };
-  lwt_t *promise = NULL;
   uint32_t hop;
-  int error;
+  int error = cannot_send(e, to, len, &hop);
 
-  if (!e->s)
-    return lwt_fail(LWT_ECONNABORTED, "udp_send");
-  if (to->family != 4)
-    return lwt_fail(LWT_ENOTSUP, "udp_send");
-  if (!to->port)
-    return lwt_fail(LWT_EINVAL, "udp_send");
-  if (len > MAX_PAYLOAD)
-    return lwt_fail(LWT_EMSGSIZE, "udp_send");
+  if (error)
+    return lwt_fail(error, "udp_send");
   net_clock(e->s);
-  if (e->refused.family && lwt_addr_equal(&e->refused, to)) {
-    e->refused.family = 0;
-    return lwt_fail(LWT_ECONNREFUSED, "udp_send");
-  }
-  error = net_ipv4_hop(e->s, net_ip4(to), &hop);
-  e->s->stats.ip_no_route += error == LWT_ENETUNREACH;
-  if (!error && hop > 1 && hop != UINT32_MAX && !net_arp_known(e->s, hop)) {
-    error = await_neighbour(e, hop, &init, &promise);
-    if (promise)
-      return promise;
-    if (error == 1)
-      error = 0;
-    else if (error == LWT_ENOBUFS)
-      return lwt_return(NULL); /* dropped for want of room, and counted */
-  }
-  if (!error)
-    error = emit(e, to, bytes, len);
+  if (net_ipv4_is_neighbour(hop) && !net_arp_known(e->s, hop))
+    return send_later(e, hop, to, bytes, len);
+  error = emit(e, hop, to, bytes, len);
   return error ? lwt_fail(error, "udp_send") : lwt_return(NULL);
 }
 
@@ -364,8 +371,7 @@ static void detach(struct endpoint *e)
   e->s = NULL;
   while ((item = e->queue)) {
     e->queue = item->next;
-    lwt_datagram_free(item->datagram);
-    lwt__free(item);
+    lwt_datagram_free(&item->datagram);
   }
   lwt_reject(&e->receiver, LWT_ECONNABORTED, "udp_receive");
   while ((p = e->pending)) {
