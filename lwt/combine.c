@@ -58,25 +58,24 @@ static struct lwt_vec *vec_new(size_t room)
 /* The values may be vecs of vecs of vecs: a list keeps the stack flat. */
 void lwt_vec_free(void *ptr)
 {
-  struct thread *t = &lwt__t;
   struct sized_vec *s;
   size_t i;
 
   if (!ptr)
     return;
   s = (struct sized_vec *)(void *)((char *)ptr - offsetof(struct sized_vec, vec));
-  s->next = t->dead_vecs;
-  t->dead_vecs = s;
-  if (t->freeing)
+  s->next = lwt__t.dead_vecs;
+  lwt__t.dead_vecs = s;
+  if (lwt__t.freeing)
     return;
-  t->freeing = 1;
-  while ((s = t->dead_vecs)) {
-    t->dead_vecs = s->next;
+  lwt__t.freeing = 1;
+  while ((s = lwt__t.dead_vecs)) {
+    lwt__t.dead_vecs = s->next;
     for (i = 0; i < s->vec.n; i++)
       lwt__drop_value(s->vec.v[i].value, s->vec.v[i].drop);
     lwt__raw_free(s, offsetof(struct sized_vec, vec) + vec_size(s->room));
   }
-  t->freeing = 0;
+  lwt__t.freeing = 0;
 }
 
 static struct lwt_split *split_new(size_t n)
