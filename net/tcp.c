@@ -322,6 +322,8 @@ lwt_t *net_tcp_close(struct net_stack *s)
   s->tcp->closing = 1;
   shut_listeners(s, &waiting);
   abort_connections(s, 0);
+  /* In case memory was out when the timers were set. */
+  net_timer_set(&s->timers, &s->tcp->wait_timer, s->now);
   net_tcp_leave(s);
   net_tcp_reject_accepts(&waiting);
   return p;

@@ -5,7 +5,8 @@
  *   TCP_SEEDS=10000 t-tcp-hub    as many
  *   t-tcp-hub SEED...            these, each with a report; TCP_PCAP=FILE as well
  *
- * A seed decides everything: the network (up to 20 % loss, reordering,
+ * In every eighth trial the network vanishes in the middle: both sides must hear
+ * of it in time.  A seed decides everything: the network (up to 20 % loss, reordering,
  * duplication, corruption; delays, bandwidth, MTU), the stacks (buffers,
  * options), the transfer (sizes, sizes of reads and writes, pauses).  Both
  * sides send and receive at once; each byte is checked; both close.  When
@@ -19,6 +20,11 @@
 #include <time.h>
 
 enum { CHUNK = 20000 };
+
+/* Of trials in which the network vanishes. */
+#define KEEP_IDLE LWT_S(20)
+#define USER_TIMEOUT LWT_S(30)
+#define HEARD (KEEP_IDLE + LWT_S(15) + USER_TIMEOUT)
 
 static uint64_t mix(uint64_t x)
 {
@@ -76,6 +82,9 @@ struct trial {
   size_t received[2]; /* by that side */
   unsigned wrong;     /* bytes */
   int slow[2];        /* that side pauses now and then */
+  int vanishes;
+  uint64_t vanished;  /* when; 0: not yet */
+  uint64_t last_end;  /* when a side had ended */
   char failure[100];
 };
 
@@ -180,6 +189,10 @@ LWT_STEP side_step(struct lwt_frame *frame)
   lwt_t *send, *receive;
 
   lwt_begin(f);
+  if (f->t->vanishes) {
+    lwt_net_tcp_keepalive(f->flow, KEEP_IDLE, LWT_S(5), 3);
+    lwt_net_tcp_user_timeout(f->flow, USER_TIMEOUT);
+  }
   send = LWT_GO(struct sender, sender_step, .t = f->t, .flow = f->flow, .side = f->side);
   receive =
     LWT_GO(struct receiver, receiver_step, .t = f->t, .flow = f->flow, .side = f->side);
@@ -189,6 +202,7 @@ LWT_STEP side_step(struct lwt_frame *frame)
   lwt_await_error(f, &f->error, lwt_flow_close(f->flow));
   if (f->error.code)
     failed(f->t, f->side ? "server close" : "client close", f->error);
+  f->t->last_end = lwt_now();
   lwt_end(f);
 }
 
@@ -225,11 +239,30 @@ LWT_STEP client_step(struct lwt_frame *frame)
     lwt_await_error(f, &f->error, &f->flow, lwt_stack_connect(f->t->stacks[0], &f->to));
     if (!f->error.code)
       break;
-    if (f->error.code != LWT_EHOSTUNREACH)
+    if (f->error.code != LWT_EHOSTUNREACH || f->t->vanished)
       lwt_throw(f, f->error.code, f->error.what);
     lwt_await(f, lwt_sleep(LWT_S(30)));
   }
   lwt_become(f, LWT_GO(struct side, side_step, .t = f->t, .flow = f->flow, .side = 0));
+  lwt_end(f);
+}
+
+/* Cuts the wire after a while. */
+struct cutter {
+  struct lwt_frame frame;
+  struct trial *t;
+};
+
+LWT_STEP cutter_step(struct lwt_frame *frame)
+{
+  struct cutter *f = (struct cutter *)frame;
+  struct lwt_net_link dead = { .loss = 1000000 };
+
+  lwt_begin(f);
+  lwt_await(f, lwt_sleep(rng_size(5000) * LWT_MS(1)));
+  lwt_net_hub_set_link(f->t->hub, NULL, &dead);
+  f->t->vanished = lwt_now() + 1;
+  lwt_await(f, lwt_sleep(LWT_NEVER));
   lwt_end(f);
 }
 
@@ -274,10 +307,12 @@ static void set_up(struct trial *t)
   uint64_t secret;
   int side;
 
+  t->vanishes = one_in(8);
   hub.link = random_link();
   hub.mtu = one_in(3) ? (uint16_t)(300 + rng_below(1201)) : 1500;
   lwt_net_hub_new(&hub, &t->hub);
-  config.tcp_user_timeout = config.tcp_connect_timeout = LWT_S(7200);
+  config.tcp_user_timeout = LWT_S(7200);
+  config.tcp_connect_timeout = t->vanishes ? USER_TIMEOUT : LWT_S(7200);
   config.tcp_time_wait = LWT_S(1200);
   for (side = 0; side < 2; side++) {
     config.addr = address(1 + (unsigned)side, 0);
@@ -303,26 +338,45 @@ static void expect_nothing(struct trial *t, struct lwt_stack *stack)
     failed(t, "connections live", (struct lwt_error){ 0, "" });
 }
 
-/* Run; the outcome is in t->failure. */
-static void run(struct trial *t)
+/* Both directions are complete and right. */
+static void check_bytes(struct trial *t)
 {
-  struct lwt_error e;
-  lwt_t *server, *client;
   int side;
 
-  server = LWT_GO(struct server, server_step, .t = t);
-  client = LWT_GO(struct client, client_step, .t = t, .to = address(2, 7));
-  e = lwt_run_value(lwt_join(LWT_PS(server, client)), NULL);
-  if (e.code)
-    failed(t, "run", e);
   for (side = 0; side < 2; side++)
     if (t->received[side] != t->size[!side])
       failed(t, "bytes are missing", (struct lwt_error){ 0, "" });
+}
+
+/* Run; the outcome is in t->failure. */
+static void run(struct trial *t)
+{
+  lwt_t *server = LWT_GO(struct server, server_step, .t = t);
+  lwt_t *client = LWT_GO(struct client, client_step, .t = t, .to = address(2, 7));
+  lwt_t *cutter = NULL, *both = lwt_join(LWT_PS(server, client));
+  struct lwt_error e;
+
+  if (t->vanishes) {
+    cutter = LWT_GO(struct cutter, cutter_step, .t = t);
+    both = lwt_with_timeout(LWT_S(3600), both); /* nobody may ever have come */
+  }
+  e = lwt_run_value(both, NULL);
+  lwt_drop(cutter);
+  if (t->vanished) {
+    /* What failed was to be expected, but not when. */
+    t->failure[0] = '\0';
+    if (t->last_end > t->vanished + HEARD)
+      failed(t, "heard of it too late", e);
+  } else {
+    if (e.code)
+      failed(t, "run", e);
+    check_bytes(t);
+  }
   if (t->wrong)
     failed(t, "bytes are wrong", (struct lwt_error){ 0, "" });
-  e = lwt_run_value(lwt_sleep(LWT_S(1300)), NULL);
-  for (side = 0; side < 2; side++)
-    expect_nothing(t, t->stacks[side]);
+  lwt_run_value(lwt_sleep(LWT_S(1300)), NULL);
+  expect_nothing(t, t->stacks[0]);
+  expect_nothing(t, t->stacks[1]);
 }
 
 static void tear_down(struct trial *t)
