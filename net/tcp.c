@@ -10,9 +10,10 @@
 
 /* ---- Entering and leaving ---------------------------------------------- */
 
+/* The clock was read in this turn of the loop if something waits for its end. */
 void net_tcp_enter(struct net_stack *s)
 {
-  if (s->tcp->depth++ == 0)
+  if (s->tcp->depth++ == 0 && !s->tcp->turn)
     net_clock(s);
 }
 
@@ -50,8 +51,8 @@ static void *turn(void *env, void *value)
   lwt_t *p = s->tcp->turn;
 
   (void)value;
-  s->tcp->turn = NULL;
   net_tcp_enter(s);
+  s->tcp->turn = NULL;
   send_all(s);
   net_tcp_leave(s);
   lwt_drop(p);

@@ -132,7 +132,8 @@ enum {
   TCP_BLOCKS_MAX = 128,   /* holes in what came out of order */
   TCP_SACKED_MAX = 128,   /* holes that the scoreboard remembers */
   TCP_COPY_MAX = 1024,    /* shorter payload is moved to the page before it */
-  TCP_SEND_COPY_MAX = 256,
+  TCP_SEND_COPY_MAX = 256, /* shorter slices to send are copied together */
+  TCP_INLINE_MAX = 128,    /* payload that is sent in the header's page */
   TCP_PORT_FIRST = 32768, /* ephemeral ports */
   TCP_PORT_LAST = 60999,
   TCP_CHALLENGES = 10     /* challenge ACKs of a connection in 5 s (RFC 5961) */
@@ -251,6 +252,9 @@ void net_tcp_sendq_append(struct tcp_sendq *q, struct lwt_buf *chain);
 void net_tcp_sendq_ack(struct tcp_sendq *q, uint32_t n);
 /* A chain of slices on len > 0 bytes from seq on; NULL: memory is out. */
 struct lwt_buf *net_tcp_sendq_slice(struct tcp_sendq *q, uint32_t seq, uint32_t len);
+/* The same as a copy. */
+void net_tcp_sendq_peek(struct tcp_sendq *q, uint32_t seq, uint8_t *bytes,
+                        uint32_t len);
 /* The cursor back to the first byte. */
 void net_tcp_sendq_rewind(struct tcp_sendq *q);
 void net_tcp_sendq_free(struct tcp_sendq *q);

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: ISC
  *
  * A data segment is a slice with the header and slices on the send queue's
- * pages behind it.  What to send is decided elsewhere (tcp_output.c).
+ * pages behind it; a few bytes are copied behind the header, which costs less
+ * than a slice, here and in the device.  What to send is decided elsewhere
+ * (tcp_output.c).
  */
 #include "tcp.h"
 
@@ -10,23 +12,24 @@
 
 enum { CSUM_OFFSET = 16 };
 
-/* Send a header, and payload behind it (NULL: none).  Takes payload. */
-static int transmit(struct net_stack *s, const struct lwt_addr *local,
-                    const struct lwt_addr *remote, const struct tcp_repr *r,
-                    struct lwt_buf *payload)
+/* A header with room for `more` bytes behind it; NULL: no memory. */
+static struct lwt_buf *make(struct net_stack *s, const struct tcp_repr *r, uint32_t more)
 {
-  struct lwt_buf *segment = lwt_buf_new(LWT_BUF_HEADROOM, net_tcp_header_len(r));
+  struct lwt_buf *segment = lwt_buf_new(LWT_BUF_HEADROOM, net_tcp_header_len(r) + more);
 
-  if (!segment) {
-    lwt_buf_free(payload);
+  if (segment)
+    net_tcp_emit(r, segment->data);
+  else
     s->stats.no_memory++;
+  return segment;
+}
+
+/* Takes segment. */
+static int transmit(struct net_stack *s, const struct lwt_addr *local,
+                    const struct lwt_addr *remote, struct lwt_buf *segment)
+{
+  if (!segment)
     return LWT_ENOMEM;
-  }
-  net_tcp_emit(r, segment->data);
-  if (payload) {
-    segment->next = payload;
-    segment->total += payload->total;
-  }
   net_csum_finish(s, local, remote, NET_PROTO_TCP, CSUM_OFFSET, segment);
   s->stats.tcp_tx++;
   return net_ip_send(s, local, remote, NET_PROTO_TCP, 0, 0, 1, segment);
@@ -89,23 +92,46 @@ static void acknowledged(struct tcp_conn *c)
   c->t_delack = LWT_NEVER;
 }
 
+static int send(struct tcp_conn *c, const struct tcp_repr *r)
+{
+  return outcome(c, transmit(c->stack, &c->local, &c->remote, make(c->stack, r, 0)));
+}
+
+/* The header and [seq, seq + len) of the queue; NULL: no memory. */
+static struct lwt_buf *make_data(struct tcp_conn *c, const struct tcp_repr *r,
+                                 uint32_t len)
+{
+  struct lwt_buf *segment, *payload;
+
+  if (len <= TCP_INLINE_MAX) {
+    segment = make(c->stack, r, len);
+    if (segment && len)
+      net_tcp_sendq_peek(&c->sq, r->seq, segment->data + segment->len - len, len);
+    return segment;
+  }
+  segment = make(c->stack, r, 0);
+  if (!segment)
+    return NULL;
+  payload = net_tcp_sendq_slice(&c->sq, r->seq, len);
+  if (!payload) {
+    lwt_buf_free(segment);
+    c->stack->stats.no_memory++;
+    return NULL;
+  }
+  segment->next = payload;
+  segment->total += len;
+  return segment;
+}
+
 int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 {
   struct tcp_repr r;
-  struct lwt_buf *payload = NULL;
   int code;
 
-  if (len) {
-    payload = net_tcp_sendq_slice(&c->sq, seq, len);
-    if (!payload) {
-      c->stack->stats.no_memory++;
-      return outcome(c, LWT_ENOMEM);
-    }
-    if (seq + len == net_tcp_sendq_end(&c->sq)) /* MUST-61 */
-      flags |= TCP_PSH;
-  }
+  if (len && seq + len == net_tcp_sendq_end(&c->sq)) /* MUST-61 */
+    flags |= TCP_PSH;
   fill_in(c, &r, seq, flags | TCP_ACK);
-  code = outcome(c, transmit(c->stack, &c->local, &c->remote, &r, payload));
+  code = outcome(c, transmit(c->stack, &c->local, &c->remote, make_data(c, &r, len)));
   if (code)
     return code;
   if (!c->reass.head) /* else SACK blocks are due */
@@ -121,7 +147,7 @@ void net_tcp_send_ack(struct tcp_conn *c)
   fill_in(c, &r, c->snd_nxt, TCP_ACK);
   if (c->sack_on && c->reass.head)
     r.n_sacks = (uint8_t)net_tcp_reass_sacks(&c->reass, r.sacks, TCP_SACKS);
-  if (!outcome(c, transmit(c->stack, &c->local, &c->remote, &r, NULL)))
+  if (!send(c, &r))
     acknowledged(c);
   else
     c->ack_now = 1;
@@ -133,7 +159,7 @@ void net_tcp_send_probe(struct tcp_conn *c)
 
   fill_in(c, &r, c->snd_nxt - 1, TCP_ACK);
   c->stack->stats.tcp_keepalives++;
-  outcome(c, transmit(c->stack, &c->local, &c->remote, &r, NULL));
+  send(c, &r);
 }
 
 void net_tcp_send_rst(struct tcp_conn *c)
@@ -144,7 +170,7 @@ void net_tcp_send_rst(struct tcp_conn *c)
    * exact number). */
   fill_in(c, &r, c->persist ? c->snd_una : c->snd_nxt, TCP_RST | TCP_ACK);
   c->stack->stats.tcp_resets_sent++;
-  transmit(c->stack, &c->local, &c->remote, &r, NULL);
+  transmit(c->stack, &c->local, &c->remote, make(c->stack, &r, 0));
 }
 
 uint8_t net_tcp_scale_for(uint32_t buffer)
@@ -189,7 +215,7 @@ int net_tcp_send_syn(struct tcp_conn *c)
   r.tsval = net_tcp_ts_now(c->stack, c->ts_offset);
   r.tsecr = c->ts_recent;
   c->rcv_adv = c->rcv_nxt + window;
-  return outcome(c, transmit(c->stack, &c->local, &c->remote, &r, NULL));
+  return send(c, &r);
 }
 
 /* ---- Segments without a connection ------------------------------------- */
@@ -203,7 +229,7 @@ int net_tcp_send_bare(struct net_stack *s, const struct tcp_tuple *t,
   r->src = t->local_port;
   r->dst = t->remote_port;
   local.port = remote.port = 0;
-  return transmit(s, &local, &remote, r, NULL);
+  return transmit(s, &local, &remote, make(s, r, 0));
 }
 
 void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,

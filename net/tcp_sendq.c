@@ -125,11 +125,19 @@ static struct lwt_buf *locate(struct tcp_sendq *q, uint32_t seq, uint32_t *offse
   return slice;
 }
 
+static void move_cursor(struct tcp_sendq *q, struct lwt_buf *slice, uint32_t off,
+                        uint32_t seq)
+{
+  q->cur = slice;
+  q->cur_off = off;
+  q->cur_seq = seq;
+}
+
 struct lwt_buf *net_tcp_sendq_slice(struct tcp_sendq *q, uint32_t seq, uint32_t len)
 {
   struct lwt_buf *first = NULL, **end = &first, *slice;
   uint32_t off, part, left = len;
-  int advance = seq == q->cur_seq;
+  int at_cursor = seq == q->cur_seq;
 
   slice = locate(q, seq, &off);
   for (;;) {
@@ -148,12 +156,31 @@ struct lwt_buf *net_tcp_sendq_slice(struct tcp_sendq *q, uint32_t seq, uint32_t 
     off = 0;
   }
   first->total = len;
-  if (advance) {
-    q->cur = slice;
-    q->cur_off = off;
-    q->cur_seq = seq + len;
-  }
+  if (at_cursor)
+    move_cursor(q, slice, off, seq + len);
   return first;
+}
+
+void net_tcp_sendq_peek(struct tcp_sendq *q, uint32_t seq, uint8_t *bytes, uint32_t len)
+{
+  struct lwt_buf *slice;
+  uint32_t off, part, left = len;
+  int at_cursor = seq == q->cur_seq;
+
+  slice = locate(q, seq, &off);
+  for (;;) {
+    part = slice->len - off < left ? slice->len - off : left;
+    memcpy(bytes, slice->data + off, part);
+    bytes += part;
+    left -= part;
+    off += part;
+    if (!left)
+      break;
+    slice = slice->next;
+    off = 0;
+  }
+  if (at_cursor)
+    move_cursor(q, slice, off, seq + len);
 }
 
 void net_tcp_sendq_free(struct tcp_sendq *q)
