@@ -43,9 +43,6 @@ static inline uint16_t fold_and_swap(uint64_t sum)
 #endif
 }
 
-/* Below this, folding the lanes costs more than they save. */
-#define FEW 192
-
 static inline uint64_t load64(const uint8_t *p)
 {
   uint64_t w;
@@ -61,19 +58,13 @@ static inline uint64_t add64(uint64_t sum, uint64_t w)
   return sum + (sum < w);
 }
 
-/* Few bytes, one word after the other. */
+/* Up to 31 bytes, one word after the other. */
 static inline uint64_t sum_few(const uint8_t *p, size_t len)
 {
   uint64_t sum = 0;
   uint32_t w;
   uint16_t h;
 
-  for (; len >= 32; len -= 32, p += 32) {
-    sum = add64(sum, load64(p));
-    sum = add64(sum, load64(p + 8));
-    sum = add64(sum, load64(p + 16));
-    sum = add64(sum, load64(p + 24));
-  }
   for (; len >= 8; len -= 8, p += 8)
     sum = add64(sum, load64(p));
   if (len & 4) {
@@ -95,24 +86,20 @@ static inline uint64_t sum_few(const uint8_t *p, size_t len)
   return sum;
 }
 
+/* Four sums that do not wait for one another; carries are only counted. */
 uint16_t net_sum(const void *bytes, size_t len)
 {
   const uint8_t *p = bytes;
-  uint64_t sum = 0;
+  uint64_t a = 0, b = 0, c = 0, d = 0, carries = 0;
 
-  if (len >= FEW) {
-    lanes a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };
-
-    for (; len >= 64; len -= 64, p += 64) {
-      LANES_ADD(a, b, p, 0);
-      LANES_ADD(c, d, p, 32);
-    }
-    a += b;
-    c += d;
-    sum = fold64(a[0]) + fold64(a[1]) + fold64(a[2]) + fold64(a[3]);
-    sum += fold64(c[0]) + fold64(c[1]) + fold64(c[2]) + fold64(c[3]);
+  for (; len >= 32; len -= 32, p += 32) {
+    carries += __builtin_add_overflow(a, load64(p), &a);
+    carries += __builtin_add_overflow(b, load64(p + 8), &b);
+    carries += __builtin_add_overflow(c, load64(p + 16), &c);
+    carries += __builtin_add_overflow(d, load64(p + 24), &d);
   }
-  return fold_and_swap(add64(sum, sum_few(p, len)));
+  a = add64(add64(a, b), add64(c, d));
+  return fold_and_swap(add64(add64(a, carries), sum_few(p, len)));
 }
 
 uint16_t net_sum_copy(void *to, const void *bytes, size_t len)
@@ -121,7 +108,7 @@ uint16_t net_sum_copy(void *to, const void *bytes, size_t len)
   uint8_t *out = to;
   uint64_t sum = 0;
 
-  if (len >= FEW) {
+  if (len >= 64) {
     lanes a = { 0 }, b = { 0 }, v;
 
     for (; len >= 32; len -= 32, p += 32, out += 32) {
