@@ -11,11 +11,27 @@
 
 #include "sem.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { N = 50000, STACK = 1 << 20 };
-#else
-enum { N = 1000000, STACK = 1 << 16 };
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
 #endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+enum { STACK = 1 << 20 };
+static size_t million = 50000;
+#else
+enum { STACK = 1 << 16 };
+static size_t million = 1000000;
+#endif
+
+/* Valgrind takes fifty times as long. */
+static void shorten(void)
+{
+  const char *preload = getenv("LD_PRELOAD");
+
+  if (preload && strstr(preload, "vgpreload"))
+    million = 20000;
+}
 
 /* ---- Callbacks that count -------------------------------------------------- */
 
@@ -215,36 +231,38 @@ static void lines(void)
 
   for (kind = 0; kind <= KINDS; kind++)
     for (end = 0; end < ENDS; end++)
-      line_one(kind, end, N);
+      line_one(kind, end, million);
 }
 
 /* What has run, where it can be told. */
 static void counts(void)
 {
   struct lwt_resolver r;
-  lwt_t *p = line(BIND, N, lwt_wait(&r));
+  lwt_t *p = line(BIND, million, lwt_wait(&r));
 
   calls = errors = 0;
   lwt_fulfill(&r, V(0));
-  ok(is(p, N) && calls == N, "WAK-10 TAIL-06 (better) each of the binds ran once");
+  ok(is(p, million) && calls == million,
+     "WAK-10 TAIL-06 (better) each of the binds ran once");
   lwt_drop(p);
-  p = line(MAP, N, lwt_wait(&r));
+  p = line(MAP, million, lwt_wait(&r));
   calls = 0;
   lwt_fulfill(&r, V(0));
-  ok(is(p, N) && calls == N, "TAIL-04 (better) each of the maps ran once");
+  ok(is(p, million) && calls == million, "TAIL-04 (better) each of the maps ran once");
   lwt_drop(p);
-  p = line(CATCH, N, lwt_task(&r));
+  p = line(CATCH, million, lwt_task(&r));
   lwt_cancel(p);
-  ok(canceled(p) && errors == N, "CAN-12 (better) each of the handlers saw the cancel");
+  ok(canceled(p) && errors == million,
+     "CAN-12 (better) each of the handlers saw the cancel");
   lwt_abandon(&r);
   lwt_drop(p);
   errors = 0;
-  lwt_drop(line(FINALIZE, N, lwt_task(&r)));
-  ok(errors == N, "each of the finalizers ran when the line was dropped");
+  lwt_drop(line(FINALIZE, million, lwt_task(&r)));
+  ok(errors == million, "each of the finalizers ran when the line was dropped");
   lwt_abandon(&r);
   errors = 0;
-  lwt_drop(line(FRAME, N, lwt_task(&r)));
-  ok(errors == N, "... and each of the frames' deferred calls");
+  lwt_drop(line(FRAME, million, lwt_task(&r)));
+  ok(errors == million, "... and each of the frames' deferred calls");
   lwt_abandon(&r);
 }
 
@@ -253,29 +271,30 @@ static void counts(void)
 /* join (join (join a b) c) d ..., or choose, pick: each waits for one more. */
 static void comb(enum kind kind, enum end end)
 {
-  struct lwt_resolver *r = malloc(N * sizeof *r);
+  struct lwt_resolver *r = malloc(million * sizeof *r);
   lwt_t *p = lwt_task(&r[0]), *ps[2];
   size_t i;
 
-  for (i = 1; i < N; i++) {
+  for (i = 1; i < million; i++) {
     ps[0] = p;
     ps[1] = lwt_task(&r[i]);
     p = kind == JOIN ? lwt_join(2, ps) : kind == CHOOSE ? lwt_choose(2, ps)
                                                         : lwt_pick(2, ps);
   }
   if (end == FULFILL)
-    for (i = 0; i < N; i++)
+    for (i = 0; i < million; i++)
       lwt_fulfill(&r[i], V(1));
   else if (end == REJECT) /* from the top */
-    for (i = N; i-- > 0;)
+    for (i = million; i-- > 0;)
       lwt_reject(&r[i], LWT_EIO, "comb");
   else if (end == CANCEL)
     lwt_cancel(p);
-  ok(end == DROP || (end == CANCEL ? canceled(p) : !pending(p)), "a comb of %d %ss is %s",
-     N,
+  ok(end == DROP || (end == CANCEL ? canceled(p) : !pending(p)),
+     "a comb of %zu %ss is %s",
+     million,
      names[kind], end_names[end]);
   lwt_drop(p);
-  for (i = 0; i < N; i++)
+  for (i = 0; i < million; i++)
     lwt_abandon(&r[i]);
   free(r);
   is_int(lwt_live(), 0, "... and nothing is left");
@@ -324,32 +343,32 @@ static void trees(void)
 /* Each of n binds returns the one before; all are seen by somebody else. */
 static void forwards(enum end end, int backwards)
 {
-  struct lwt_resolver *r = malloc(N * sizeof *r), root;
-  lwt_t **p = malloc(N * sizeof *p), **before = malloc(N * sizeof *p);
+  struct lwt_resolver *r = malloc(million * sizeof *r), root;
+  lwt_t **p = malloc(million * sizeof *p), **before = malloc(million * sizeof *p);
   size_t i, k, good = 0;
 
   before[0] = lwt_task(&root);
-  for (i = 0; i < N; i++) {
+  for (i = 0; i < million; i++) {
     p[i] = lwt_bind(lwt_wait(&r[i]), give, &before[i]);
-    if (i + 1 < N)
+    if (i + 1 < million)
       before[i + 1] = lwt_ref(p[i]);
   }
-  for (i = 0; i < N; i++) {
-    k = backwards ? N - 1 - i : i;
+  for (i = 0; i < million; i++) {
+    k = backwards ? million - 1 - i : i;
     lwt_fulfill(&r[k], NULL);
   }
   if (end == FULFILL)
     lwt_fulfill(&root, V(1));
   else if (end == CANCEL)
-    lwt_cancel(p[N - 1]);
-  for (i = 0; i < N; i++) {
+    lwt_cancel(p[million - 1]);
+  for (i = 0; i < million; i++) {
     good += end == DROP || (end == FULFILL ? is(p[i], 1) : canceled(p[i]));
     lwt_drop(p[i]);
   }
   lwt_abandon(&root);
-  ok(good == N && lwt_live() == 0,
-     "TAIL-07 (better) %d promises, each became the one %s: %s",
-     N, backwards ? "before, the last first" : "before", end_names[end]);
+  ok(good == million && lwt_live() == 0,
+     "TAIL-07 (better) %zu promises, each became the one %s: %s",
+     million, backwards ? "before, the last first" : "before", end_names[end]);
   free(r);
   free(p);
   free(before);
@@ -399,20 +418,20 @@ static void recursion(void)
   lwt_t *p;
 
   calls = 0;
-  p = LWT_GO(struct down, down_step, .left = N, .bottom = lwt_wait(&r));
-  ok(pending(p) && lwt_live() >= N, "frames that call frames, %d deep", N);
+  p = LWT_GO(struct down, down_step, .left = million, .bottom = lwt_wait(&r));
+  ok(pending(p) && lwt_live() >= million, "frames that call frames, %zu deep", million);
   lwt_fulfill(&r, V(1));
-  ok(is(p, 0) && calls == N, "... return");
+  ok(is(p, 0) && calls == million, "... return");
   lwt_drop(p);
-  p = LWT_GO(struct down, down_step, .left = N, .bottom = lwt_return(V(1)));
-  ok(is(p, 0) && calls == 2 * N, "TAIL-05 (better) ... also without waiting");
+  p = LWT_GO(struct down, down_step, .left = million, .bottom = lwt_return(V(1)));
+  ok(is(p, 0) && calls == 2 * million, "TAIL-05 (better) ... also without waiting");
   lwt_drop(p);
-  p = LWT_GO(struct down, down_step, .left = N, .bottom = lwt_task(&r));
+  p = LWT_GO(struct down, down_step, .left = million, .bottom = lwt_task(&r));
   lwt_cancel(p);
   ok(canceled(p), "... are cancelled");
   lwt_abandon(&r);
   lwt_drop(p);
-  lwt_drop(LWT_GO(struct down, down_step, .left = N, .bottom = lwt_task(&r)));
+  lwt_drop(LWT_GO(struct down, down_step, .left = million, .bottom = lwt_task(&r)));
   lwt_abandon(&r);
   ok(lwt_live() == 0, "... are dropped");
 }
@@ -477,19 +496,19 @@ static void loops(void)
   size_t n;
 
   most = 0;
-  n = 10 * N;
+  n = 10 * million;
   loop_end(lwt_bind(lwt_return(NULL), loop_settled, &n),
            "TAIL-01 a loop of settled binds");
-  n = N;
+  n = million;
   loop_end(lwt_bind(lwt_pause(), loop_paused, &n), "TAIL-02 a loop of pauses");
-  n = N;
+  n = million;
   loop_end(lwt_try_bind(lwt_pause(), loop_try, pass_catch, &n),
            "TAIL-02 ... with try_bind");
-  n = N;
+  n = million;
   loop_end(lwt_catch(lwt_fail(LWT_EIO, "loop"), loop_catch, &n),
            "TAIL-02 ... with catch");
   p = lwt_wait(&never);
-  for (n = 0; n < N; n++) {
+  for (n = 0; n < million; n++) {
     q = lwt_choose(LWT_PS(lwt_ref(p), lwt_task(&r)));
     watch();
     lwt_fulfill(&r, V(1));
@@ -497,7 +516,7 @@ static void loops(void)
   }
   ok(most <= 3, "LEAK-03 choose [never; fresh] (%zu promises)", most);
   most = 0;
-  for (n = 0; n < N; n++) {
+  for (n = 0; n < million; n++) {
     q = lwt_pick(LWT_PS(lwt_protected(lwt_ref(p)), lwt_task(&r)));
     watch();
     lwt_fulfill(&r, V(1));
@@ -556,6 +575,7 @@ int main(void)
   pthread_t thread[2];
   int result[2] = { 0, 0 }, errors_[2], i;
 
+  shorten();
   for (i = 0; i < 2; i++)
     errors_[i] = start(&thread[i], run_alone, &result[i]);
   for (i = 0; i < 2; i++)
