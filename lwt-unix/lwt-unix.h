@@ -60,9 +60,10 @@ LWT_API struct uv_loop_s *lwt_unix_loop(void);
 /* ---- Signals ----------------------------------------------------------- */
 
 /* Fulfilled at the next delivery of signo to the process.  The disposition goes
- * back to the default when the last promise for signo ends; one who asks for
- * the next in the callback of the last misses none.  LWT_EINVAL: not a signal
- * that can be caught. */
+ * back to the default when the last promise for signo has ended and its
+ * callbacks have run: one that asks again there is not killed in between, and
+ * what came in between counts as one with what it was called for.  LWT_EINVAL:
+ * not a signal that can be caught. */
 LWT_API lwt_t *lwt_unix_signal(int signo) LWT_MUST_USE;
 
 /* ---- Devices ----------------------------------------------------------- */

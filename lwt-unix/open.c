@@ -150,9 +150,10 @@ int lwt__open_beneath(int dir, const char *path, int cached, struct lwt__file *f
     return LWT_EINVAL;
   file->fd = -1;
   errno = ENOSYS;
-  if (!lwt__no_openat2)
+  if (!__atomic_load_n(&lwt__no_openat2, __ATOMIC_RELAXED))
     file->fd = open_kernel(dir, path, cached);
   if (file->fd < 0 && errno == ENOSYS) {
+    __atomic_store_n(&lwt__no_openat2, 1, __ATOMIC_RELAXED);
     if (cached)
       return LWT_EAGAIN;
     file->fd = open_by_name(dir, path);

@@ -52,8 +52,8 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *info
   lwt__free(r);
   if (error)
     lwt_reject(&resolver, error, "resolve");
-  else
-    lwt_fulfill_owned(&resolver, addr, free);
+  else if (lwt_fulfill_owned(&resolver, addr, free))
+    free(addr); /* cancelled */
   lwt__sockets_left(s);
 }
 

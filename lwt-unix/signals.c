@@ -44,7 +44,7 @@ static void end(struct watch *w)
 }
 
 /* Settle first: who asks for the next signal in the callback finds the handler
- * still installed, and misses none. */
+ * still installed, and no signal kills in between. */
 static void on_signal(uv_signal_t *handle, int signo)
 {
   struct watch *w = handle->data;

@@ -174,7 +174,7 @@ struct lwt__file {
 /* Open the regular file at path below the directory dir.  cached: only if that
  * needs no disk (else LWT_EAGAIN).  Returns 0, or the error.  Any thread. */
 int lwt__open_beneath(int dir, const char *path, int cached, struct lwt__file *file);
-/* For tests: do without openat2(). */
+/* The kernel has no openat2(), or a test wants to do without. */
 extern int lwt__no_openat2 __attribute__((visibility("hidden")));
 
 #endif

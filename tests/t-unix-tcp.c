@@ -102,7 +102,7 @@ static void cancel_reads(void)
 
   lwt_drop(LWT_UNTYPED(lwt_flow_read(f[0], bytes, 16)));
   is_int(put(f[1], "hij"), 0, "bytes that nobody waits for");
-  lwt_run(lwt_sleep(LWT_MS(1)));
+  look();
   read = lwt_flow_read(f[0], bytes, 2);
   is_int(lwt_state(LWT_UNTYPED(read)), LWT_FULFILLED, "are read without waiting");
   is_int(outcome(read, &value), 0, "in parts");
@@ -129,7 +129,7 @@ static void cancel_connect(void)
 
   for (i = 0; i < 8; i++)
     pending[n++] = LWT_UNTYPED(lwt_stack_connect(stack, &addr));
-  lwt_run(lwt_sleep(LWT_MS(2)));
+  look();
   for (i = n = 0; i < 8; i++)
     n += lwt_state(pending[i]) == LWT_PENDING;
   ok(n >= 4, "connects hang (%d)", n);
@@ -208,13 +208,13 @@ static void unreceived(void)
   int fd;
 
   fd = plain_connect(addr.port);
-  lwt_run(lwt_sleep(LWT_MS(1)));
+  look();
   lwt_drop(LWT_UNTYPED(lwt_accept(l)));
   ok(recv(fd, bytes, 4, 0) <= 0, "accepted and dropped: the peer sees it closed");
   close(fd);
   fd = plain_connect(addr.port);
   lwt_listener_close(l);
-  lwt_run(lwt_sleep(LWT_MS(1)));
+  look();
   ok(recv(fd, bytes, 4, 0) <= 0, "never accepted: closed with the listener");
   close(fd);
 }
@@ -242,7 +242,7 @@ static void cancel_write(void)
   write = lwt_flow_write_buf(f[0], lwt_buf_copy_in(0, ocean, sizeof ocean));
   is_int(lwt_state(write), LWT_PENDING, "a chain that waits");
   lwt_drop(write);
-  lwt_run(lwt_sleep(LWT_MS(1)));
+  look();
   is_int(lwt_buf_live(), 0, "is freed when it is dropped");
   is_int(closed(f[0]), LWT_ECONNABORTED, "closed long after");
   lwt_flow_abort(f[1]);
@@ -315,11 +315,11 @@ static void backlog(void)
 
   for (i = 0; i < 20; i++)
     client[i] = LWT_UNTYPED(lwt_stack_connect(stack, &addr));
-  lwt_run(lwt_sleep(LWT_MS(5)));
+  look();
   for (i = 0; i < 20; i++) {
     accepted = LWT_UNTYPED(lwt_accept(l));
     if (lwt_state(accepted) == LWT_PENDING) {
-      lwt_run(lwt_sleep(LWT_MS(1)));
+      look();
       if (lwt_state(accepted) == LWT_PENDING) {
         lwt_drop(accepted);
         break;

@@ -1,0 +1,258 @@
+/* t-unix-content.c - a directory's files, and nothing but them.
+ * SPDX-License-Identifier: ISC
+ *
+ * Everything is done twice: with openat2(), if there is one, and without.
+ */
+#define _GNU_SOURCE
+#include "plain.h"
+#include "tap.h"
+
+#include <fcntl.h>
+#include <lwt-unix.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unix.h>
+
+static char dir[] = "/tmp/lwt-content-XXXXXX";
+static struct lwt_content *content;
+
+static const char *path_of(const char *name)
+{
+  static char path[512];
+
+  snprintf(path, sizeof path, "%s/%s", dir, name);
+  return path;
+}
+
+static void file(const char *name, size_t len)
+{
+  uint8_t *bytes = malloc(len + 1);
+  int fd = open(path_of(name), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+
+  plain_fill(5, 0, bytes, len);
+  if (fd < 0 || write(fd, bytes, len) != (ssize_t)len)
+    printf("Bail out! cannot write %s\n", path_of(name));
+  close(fd);
+  free(bytes);
+}
+
+static void tree(void)
+{
+  if (!mkdtemp(dir) || mkdir(path_of("root"), 0755) || mkdir(path_of("root/sub"), 0755))
+    printf("Bail out! cannot make %s\n", dir);
+  file("secret", 10);
+  file("root/empty", 0);
+  file("root/small", 100);
+  file("root/page", 4096);
+  file("root/big", 1000000);
+  file("root/sub/deep", 7);
+  if (symlink("../secret", path_of("root/out")) || symlink("..", path_of("root/up")) ||
+      symlink("/etc/passwd", path_of("root/passwd")) ||
+      symlink("sub/deep", path_of("root/in")) || symlink("loop", path_of("root/loop")) ||
+      mkfifo(path_of("root/fifo"), 0644))
+    printf("Bail out! cannot make links\n");
+}
+
+/* 0 and the entry, or the error. */
+static int opened(const char *path, struct lwt_entry **entry)
+{
+  void *value = NULL;
+  int error = lwt_run_value(LWT_UNTYPED(content->ops->open(content, path)), &value).code;
+
+  *entry = value;
+  return error;
+}
+
+static int error_of(const char *path)
+{
+  struct lwt_entry *entry;
+  int error = opened(path, &entry);
+
+  if (!error)
+    content->ops->close(content, entry);
+  return error;
+}
+
+/* The number of bytes of the chain, or the error; *bad: wrong ones. */
+static int64_t get(struct lwt_entry *e, uint64_t offset, size_t len, size_t *bad)
+{
+  void *value = NULL;
+  int error = lwt_run_value(LWT_UNTYPED(content->ops->read(content, e, offset, len)),
+                            &value).code;
+  struct lwt_buf *chain = value, *slice;
+  int64_t n = error ? error : chain ? (int64_t)chain->total : 0;
+
+  for (slice = chain; slice; slice = slice->next) {
+    *bad += plain_check(5, offset, slice->data, slice->len);
+    offset += slice->len;
+  }
+  lwt_buf_free(chain);
+  return n;
+}
+
+static void read_all(const char *name, uint64_t size, size_t step)
+{
+  struct lwt_entry *e;
+  uint64_t at = 0;
+  size_t bad = 0;
+  int64_t n = 1;
+
+  is_int(opened(name, &e), 0, "open %s", name);
+  is_int(e->size, size, "size");
+  ok(e->mtime > 1700000000, "time");
+  for (; n > 0; at += n > 0 ? (uint64_t)n : 0) {
+    n = get(e, at, step, &bad);
+    if (n > (int64_t)step)
+      bad++;
+  }
+  ok(n == 0 && at == size && bad == 0, "%s by %zu bytes", name, step);
+  is_int(get(e, size, 10, &bad), 0, "nothing at the end");
+  is_int(get(e, UINT64_MAX, 10, &bad), 0, "nor far beyond");
+  content->ops->close(content, e);
+}
+
+static void nothing_else(void)
+{
+  static const struct {
+    const char *path;
+    int error;
+  } cases[] = {
+    { "", LWT_EINVAL },          { "/", LWT_EINVAL },
+    { "/small", LWT_EINVAL },    { "small/", LWT_EINVAL },
+    { "sub//deep", LWT_EINVAL }, { ".", LWT_EINVAL },
+    { "..", LWT_EINVAL },        { "./small", LWT_EINVAL },
+    { "sub/../small", LWT_EINVAL }, { "../secret", LWT_EINVAL },
+    { "sub/../../secret", LWT_EINVAL }, { "sub/..", LWT_EINVAL },
+    { "none", LWT_ENOENT },      { "sub/none", LWT_ENOENT },
+    { "none/small", LWT_ENOENT }, { "small/x", LWT_ENOENT },
+    { "...", LWT_ENOENT },       { "..small", LWT_ENOENT },
+    { "sub", LWT_EISDIR },       { "out", LWT_EACCES },
+    { "passwd", LWT_EACCES },    { "loop", LWT_EACCES },
+    { "fifo", LWT_EACCES },
+  };
+  char longer[600];
+  size_t i;
+
+  for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    is_int(error_of(cases[i].path), cases[i].error, "\"%s\"", cases[i].path);
+  ok(error_of("up/secret") < 0, "a link to the parent is no way out");
+  memset(longer, 'a', sizeof longer - 1);
+  longer[sizeof longer - 1] = '\0';
+  is_int(error_of(longer), LWT_ENAMETOOLONG, "too long a name");
+}
+
+static void tags(void)
+{
+  struct lwt_entry *e;
+  struct timespec times[2] = { { 1700000001, 0 }, { 1700000001, 0 } };
+  uint64_t a = 0, b = 0, c = 0;
+
+  if (opened("small", &e) == 0) {
+    a = e->etag;
+    content->ops->close(content, e);
+  }
+  if (opened("small", &e) == 0) {
+    b = e->etag;
+    content->ops->close(content, e);
+  }
+  ok(a == b, "the tag stays");
+  times[1].tv_nsec = 12345;
+  utimensat(AT_FDCWD, path_of("root/small"), times, 0);
+  if (opened("small", &e) == 0) {
+    c = e->etag;
+    is_int(e->mtime, 1700000001, "the time in seconds");
+    content->ops->close(content, e);
+  }
+  ok(a != c, "until the file is touched");
+  times[1].tv_nsec = 12346;
+  utimensat(AT_FDCWD, path_of("root/small"), times, 0);
+  if (opened("small", &e) == 0) {
+    ok(c != e->etag, "by a nanosecond");
+    content->ops->close(content, e);
+  }
+  file("root/small", 100);
+}
+
+/* Drop what is going on in the thread pool, and free all under it. */
+static void cancel(void)
+{
+  struct lwt_content *other = NULL;
+  struct lwt_entry *e = NULL;
+  lwt_t *p;
+
+  is_int(lwt_platform_content(path_of("root"), &other), 0, "another content");
+  lwt__no_openat2 = 1; /* never cached: always the pool */
+  p = LWT_UNTYPED(other->ops->open(other, "big"));
+  is_int(lwt_state(p), LWT_PENDING, "an open in the thread pool");
+  lwt_cancel(p);
+  is_int(lwt_run_value(p, NULL).code, LWT_ECANCELED, "is cancelled");
+  p = LWT_UNTYPED(other->ops->open(other, "big"));
+  lwt_drop(p);
+  p = LWT_UNTYPED(other->ops->open(other, "big"));
+  is_int(lwt_run_value(p, (void **)&e).code, 0, "one that is not");
+  lwt_drop(LWT_UNTYPED(other->ops->read(other, e, 0, 100000)));
+  other->ops->close(other, e);
+  other->ops->free(other);
+}
+
+/* A file that shrinks while it is open. */
+static void shrink(void)
+{
+  struct lwt_entry *e;
+  size_t bad = 0;
+
+  file("root/shrink", 10000);
+  is_int(opened("shrink", &e), 0, "open");
+  if (truncate(path_of("root/shrink"), 5000))
+    ok(0, "truncate");
+  is_int(get(e, 0, 10000, &bad), 5000, "what is left of it");
+  is_int(get(e, 5000, 10000, &bad), 0, "and no more");
+  content->ops->close(content, e);
+}
+
+static void all(void)
+{
+  struct lwt_content *none;
+  size_t bad = 0;
+  struct lwt_entry *e;
+
+  is_int(lwt_platform_content(path_of("nowhere"), &none), LWT_ENOENT, "no directory");
+  is_int(lwt_platform_content(path_of("secret"), &none), LWT_ENOTDIR, "a file");
+  is_int(lwt_platform_content(path_of("root"), &content), 0, "the content");
+  read_all("empty", 0, 100);
+  read_all("small", 100, 33);
+  read_all("page", 4096, 4096);
+  read_all("big", 1000000, 1);
+  read_all("big", 1000000, 77777);
+  read_all("big", 1000000, 100000000);
+  read_all("sub/deep", 7, 10);
+  nothing_else();
+  tags();
+  shrink();
+  is_int(opened("small", &e), 0, "open");
+  is_int(get(e, 0, 0, &bad), LWT_EINVAL, "read nothing");
+  content->ops->close(content, e);
+  if (!lwt__no_openat2)
+    read_all("in", 7, 10); /* a link that stays inside */
+  else
+    is_int(error_of("in"), LWT_EACCES, "links are refused");
+  cancel();
+  content->ops->free(content);
+}
+
+int main(void)
+{
+  char command[100];
+
+  tree();
+  all();
+  lwt__no_openat2 = 1;
+  all();
+  lwt_platform_cleanup();
+  is_int(lwt_timers(), 0, "no timer left");
+  is_int(lwt_live(), 0, "no promise left");
+  is_int(lwt_buf_live(), 0, "no packet left");
+  snprintf(command, sizeof command, "rm -rf %s", dir);
+  is_int(system(command), 0, "cleaned up");
+  return tap_done();
+}
