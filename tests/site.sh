@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: ISC
 . "$(dirname "$0")/tap.sh"
 
+: "${public_headers:=$(cd "$top_srcdir" && ls lwt/*.h net/lwt-*.h lwt-unix/lwt-*.h)}"
 [ "$PYTHON" != : ] || skip_all "no Python 3"
 site=$top_builddir/doc/site
 [ -f "$site/index.html" ] || site=$top_srcdir/doc/site
@@ -18,6 +19,17 @@ same_again() {
   (TZ=Pacific/Kiritimati LANG=tr_TR.UTF-8 && export TZ LANG && umask 077 &&
     render "$tap_dir/again") && diff -r "$site" "$tap_dir/again"
 }
+
+# What the files at the top of the tree link to is there.
+top_links() {
+  (cd "$top_srcdir" && grep -o '](\([a-z0-9-]*/\)*[A-Za-z0-9.-]*' README.md CONTRIBUTING.md |
+    while IFS='(' read -r from to; do
+      [ -e "$to" ] || echo "${from%:*}: $to"
+    done) >"$tap_dir/missing"
+  cat "$tap_dir/missing"
+  [ ! -s "$tap_dir/missing" ]
+}
+try "the links of README.md lead somewhere" top_links
 
 # In another lowdown some bytes may differ: compare two runs of this one.
 if ${LOWDOWN:-lowdown} /dev/null >/dev/null 2>&1; then
