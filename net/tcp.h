@@ -389,6 +389,7 @@ struct tcp_conn {
   uint32_t snd_max;         /* > snd_nxt after a rewind */
   uint32_t snd_wnd, snd_wl1, snd_wl2, max_wnd;
   uint32_t mss;             /* payload of a full segment, options deducted */
+  uint32_t burst;           /* bytes that the device cuts into segments of mss */
   uint32_t peer_mss;        /* what the peer said */
   uint32_t snd_small;       /* end of the last partial segment (Nagle) */
   uint32_t buffer;          /* bytes that may be queued */

@@ -48,6 +48,18 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   return c;
 }
 
+/* What the device takes at once: whole segments, in one IP packet. */
+static uint32_t burst(const struct tcp_conn *c)
+{
+  uint32_t need = LWT_NETIF_TX_CSUM | LWT_NETIF_TX_TSO4;
+  const struct lwt_netif *netif = c->stack->netif;
+
+  if (c->remote.family != 4 || !netif || (netif->offloads & need) != need ||
+      net_ip_is_local(c->stack, &c->remote))
+    return c->mss;
+  return (65535 - 60 - TCP_HEADER_MAX) / c->mss * c->mss;
+}
+
 void net_tcp_conn_mss(struct tcp_conn *c)
 {
   uint32_t mss = net_tcp_our_mss(c->stack, &c->remote);
@@ -59,6 +71,7 @@ void net_tcp_conn_mss(struct tcp_conn *c)
     peer = TCP_MSS_MIN;
   mss = mss < peer ? mss : peer;
   c->mss = c->ts_on ? mss - 12 : mss; /* MUST-16 */
+  c->burst = burst(c);
 }
 
 void net_tcp_conn_established(struct tcp_conn *c)

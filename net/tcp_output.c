@@ -143,6 +143,20 @@ static int may_send_small(const struct tcp_conn *c, uint32_t len, uint32_t avail
   return c->nodelay || seq_le(c->snd_small, c->snd_una);
 }
 
+/* Bytes of the next segment, or of the next few for a device that cuts them. */
+static uint32_t next_len(const struct tcp_conn *c, uint32_t avail, uint32_t room,
+                         uint32_t pipe)
+{
+  uint32_t len = avail < room ? avail : room, free;
+
+  if (len <= c->mss)
+    return len;
+  free = c->cwnd > pipe ? c->cwnd - pipe : 0;
+  len = len < c->burst ? len : c->burst;
+  len = len < free ? len : free;
+  return len < c->mss ? c->mss : len - len % c->mss;
+}
+
 static void send_new(struct tcp_conn *c, uint32_t pipe)
 {
   uint32_t end = net_tcp_sendq_end(&c->sq), edge = c->snd_una + c->snd_wnd;
@@ -152,8 +166,7 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
   while (seq_le(c->snd_nxt, end)) {
     avail = end - c->snd_nxt;
     room = seq_lt(c->snd_nxt, edge) ? edge - c->snd_nxt : 0;
-    len = avail < c->mss ? avail : c->mss;
-    len = len < room ? len : room;
+    len = next_len(c, avail, room, pipe);
     fin = c->fin && len == avail && len < room;
     if (!len && !fin)
       return;

@@ -350,6 +350,30 @@ static void device_full(void)
   lab_end();
 }
 
+static void segmentation_offload(void)
+{
+  struct lwt_netif device = { .offloads = LWT_NETIF_TX_CSUM | LWT_NETIF_TX_TSO4 };
+  const struct lwt_buf *segment;
+
+  begin("a device that cuts segments gets many at once, within cwnd and window");
+  lab.netif = &device;
+  lab_open("mss 1000", 12345);
+  write_len(lab_flow, 1, 60000);
+  segment = lab_out[lab_out_at];
+  ok(segment->flags & LWT_BUF_GSO && segment->gso_size == 1000, "marked");
+  out("A 1 ack 1 win 65535 len 10000"); /* cwnd */
+  quiet();
+  in("A 1 ack 10001 win 12345");
+  out("A 10001 ack 1 win 65535 len 12000"); /* the window, whole segments */
+  quiet();
+  advance(LWT_MS(200));
+  segment = lab_out[lab_out_at];
+  ok(!(segment->flags & LWT_BUF_GSO), "one segment is not marked");
+  out("A 10001 ack 1 win 65535 len 1000"); /* retransmitted one by one */
+  quiet();
+  lab_end();
+}
+
 /* ---- Keep-alive and user timeout --------------------------------------- */
 
 static void keepalive(void)
@@ -449,6 +473,7 @@ int main(void)
   read_chains();
   writes_do_not_copy();
   device_full();
+  segmentation_offload();
   keepalive();
   user_timeout();
   info();

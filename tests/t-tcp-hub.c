@@ -309,6 +309,11 @@ static void set_up(struct trial *t)
 
   t->vanishes = one_in(8);
   hub.link = random_link();
+  if (one_in(6)) { /* then a device sees to checksums, which find what is corrupt */
+    hub.offloads = LWT_NETIF_TX_CSUM | LWT_NETIF_RX_CSUM | LWT_NETIF_TX_TSO4 |
+                   LWT_NETIF_RX_GRO;
+    hub.link.corrupt = 0;
+  }
   hub.mtu = one_in(3) ? (uint16_t)(300 + rng_below(1201)) : 1500;
   lwt_net_hub_new(&hub, &t->hub);
   config.tcp_user_timeout = LWT_S(7200);

@@ -41,7 +41,8 @@ static uint64_t clock_now(struct lwt_engine *engine)
 static int clock_wait(struct lwt_engine *engine, uint64_t deadline)
 {
   struct clock_engine *c = (struct clock_engine *)engine;
-  struct timespec t = { (time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u) };
+  struct timespec t = { (time_t)(deadline / 1000000000u),
+                        (long)(deadline % 1000000000u) };
   uint64_t before;
 
   if (deadline == LWT_NEVER)
