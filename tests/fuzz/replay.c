@@ -131,13 +131,14 @@ static void replay(const char *path)
 
 int main(int argc, char **argv)
 {
-  const char *top = getenv("top_srcdir"), *name = strrchr(argv[0], '-');
+  const char *top = getenv("top_srcdir"), *name = strrchr(argv[0], '/');
   char *names[MAX_FILES], directory[400], path[700];
   size_t i, n;
 
   (void)argc;
+  name = strstr(name ? name : argv[0], "fuzz-");
   snprintf(directory, sizeof directory, "%s/tests/fuzz/corpus/%s", top ? top : ".",
-           name ? name + 1 : "");
+           name ? name + strlen("fuzz-") : "");
   n = list(directory, names);
   LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
   noise();
