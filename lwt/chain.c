@@ -28,7 +28,7 @@ static inline void leave(void)
 static inline struct promise *chain(lwt_t *p, size_t size, enum kind kind, void *fn,
                                     void *env, const char *where)
 {
-  struct promise *source = lwt__box(p), *node;
+  struct promise *source = likely(!lwt__is_inline(p)) ? P(p) : lwt__box(p), *node;
 
   if (unlikely(!source))
     return NULL;
@@ -54,7 +54,8 @@ static inline lwt_t *chained(struct promise *node)
   return likely(node) ? H(node) : lwt__oom();
 }
 
-static inline lwt_t *call_bind(lwt_bind_fn *f, void *env, struct promise *source)
+static __attribute__((noinline)) lwt_t *call_bind_shared(lwt_bind_fn *f, void *env,
+                                                         struct promise *source)
 {
   struct outcome o;
   struct promise *lender;
@@ -67,12 +68,28 @@ static inline lwt_t *call_bind(lwt_bind_fn *f, void *env, struct promise *source
   return q;
 }
 
+static inline lwt_t *call_bind(lwt_bind_fn *f, void *env, struct promise *source)
+{
+  void *value = source->value;
+
+  if (unlikely(!lwt__movable(source)))
+    return call_bind_shared(f, env, source);
+  lwt__node_free(source);
+  return f(env, value);
+}
+
 static inline lwt_t *call_catch(lwt_catch_fn *h, void *env, struct promise *source)
 {
   struct outcome o;
   struct promise *lender;
 
-  lwt__take(source, &o, &lender);
+  if (likely(lwt__movable(source))) {
+    o.code = source->code;
+    o.what = source->what;
+    lwt__node_free(source);
+  } else {
+    lwt__take(source, &o, &lender);
+  }
   return h(env, (struct lwt_error){ (int)o.code, o.what });
 }
 
@@ -151,12 +168,12 @@ lwt_t *lwt_try_bind_at(lwt_t *p, lwt_bind_fn *f, lwt_catch_fn *h, void *env,
 {
   struct promise *node;
 
-  if (lwt_state(p) == LWT_FULFILLED && enter()) {
+  if (lwt__state(p) == LWT_FULFILLED && enter()) {
     p = lwt__is_inline(p) ? f(env, lwt__inline_value(p)) : call_bind(f, env, P(p));
     leave();
     return p;
   }
-  if (lwt_state(p) == LWT_REJECTED && enter()) {
+  if (lwt__state(p) == LWT_REJECTED && enter()) {
     p = call_catch(h, env, P(p));
     leave();
     return p;
@@ -203,7 +220,7 @@ static void run_finalize(struct promise *p, struct promise *source)
   p->flags &= (uint16_t)~F_RUNNING;
   p->flags &= (uint16_t)~F_KILL;
   s = P(q);
-  if (!q || lwt_state(q) == LWT_FULFILLED) {
+  if (!q || lwt__state(q) == LWT_FULFILLED) {
     lwt_drop(q);
     lwt__settle_lent(p, &o, lender);
   } else if (s->state == LWT_PENDING) {
@@ -256,14 +273,14 @@ lwt_t *lwt_finalize_at(lwt_t *p, lwt_finalize_fn *c, void *env, const char *wher
   lwt_t *q;
 
   /* A settled input goes through a node only if the finalizer has to wait. */
-  if (lwt_state(p) != LWT_PENDING && enter()) {
+  if (lwt__state(p) != LWT_PENDING && enter()) {
     q = c(env);
     leave();
-    if (!q || lwt_state(q) == LWT_FULFILLED) {
+    if (!q || lwt__state(q) == LWT_FULFILLED) {
       lwt_drop(q);
       return p;
     }
-    if (lwt_state(q) == LWT_REJECTED) {
+    if (lwt__state(q) == LWT_REJECTED) {
       if (!lwt__is_inline(p))
         lwt__seen(P(p));
       lwt_drop(p);
@@ -331,7 +348,7 @@ lwt_t *lwt_with_at(size_t size, lwt_with_fn *body, void *arg, lwt_call_fn *fini,
   memset(with->env, 0, size);
   with->fini = fini;
   q = body(with->env, arg);
-  if (lwt_state(q) != LWT_PENDING) {
+  if (lwt__state(q) != LWT_PENDING) {
     lwt__node_free(node);
     with_end(with->env);
     return q;
@@ -344,21 +361,27 @@ lwt_t *lwt_with_at(size_t size, lwt_with_fn *body, void *arg, lwt_call_fn *fini,
 
 /* ---- Callbacks without a result ------------------------------------------ */
 
-static int on(lwt_t *p, enum kind kind, void *f, void *g, void *env)
+static int on_later(lwt_t *p, enum kind kind, void *f, void *g, void *env)
 {
   struct promise *node;
+
+  node = chain(p, g ? sizeof(struct promise2) : sizeof *node, kind, f, env, NULL);
+  if (!node)
+    return LWT_ENOMEM;
+  node->refs = 0;
+  if (g)
+    ((struct promise2 *)node)->fn2 = g;
+  return 0;
+}
+
+static __attribute__((noinline)) int on(lwt_t *p, enum kind kind, void *f, void *g,
+                                        void *env)
+{
   struct outcome o = { .state = LWT_FULFILLED };
   struct promise *lender = NULL;
 
-  if (lwt_state(p) == LWT_PENDING || !enter()) {
-    node = chain(p, g ? sizeof(struct promise2) : sizeof *node, kind, f, env, NULL);
-    if (!node)
-      return LWT_ENOMEM;
-    node->refs = 0;
-    if (g)
-      ((struct promise2 *)node)->fn2 = g;
-    return 0;
-  }
+  if (lwt__state(p) == LWT_PENDING || !enter())
+    return on_later(p, kind, f, g, env);
   if (lwt__is_inline(p)) {
     o.value = lwt__inline_value(p);
     o.drop = NULL;
@@ -383,7 +406,9 @@ static int on(lwt_t *p, enum kind kind, void *f, void *g, void *env)
 
 int lwt_on_success(lwt_t *p, lwt_value_fn *f, void *env)
 {
-  if (lwt_state(p) == LWT_REJECTED) {
+  if (likely(lwt__state(p) == LWT_PENDING))
+    return on_later(p, K_ON_SUCCESS, (void *)f, NULL, env);
+  if (lwt__state(p) == LWT_REJECTED) {
     lwt_drop(p); /* unseen */
     return 0;
   }
@@ -409,6 +434,18 @@ static void run_on(struct promise *p, struct promise *source)
 {
   struct outcome o;
   struct promise *lender;
+  lwt_value_fn *f = (lwt_value_fn *)p->fn;
+  void *env = p->env;
+
+  /* One of several callbacks on a value that nobody need free. */
+  if (likely(p->kind == K_ON_SUCCESS && source->state == LWT_FULFILLED &&
+             source->refs > 1 && !source->drop &&
+             !(source->flags & (F_LENT | F_IMMORTAL)))) {
+    source->refs--;
+    lwt__node_free(p);
+    f(env, source->value);
+    return;
+  }
 
   if (p->kind == K_ON_SUCCESS && source->state == LWT_REJECTED) {
     lwt__node_free(p);
@@ -484,15 +521,22 @@ static void run_killed(struct promise *p, struct promise *source)
   lwt__reject(p, LWT_ECANCELED, lwt__canceled.what, NULL);
 }
 
-static void run_callback(struct promise *p, struct promise *source, void *fn)
+static void run_bind(struct promise *p, struct promise *source)
 {
   lwt_t *q;
 
   p->flags |= F_RUNNING;
-  if (source->state == LWT_FULFILLED)
-    q = call_bind((lwt_bind_fn *)fn, p->env, source);
-  else
-    q = call_catch((lwt_catch_fn *)fn, p->env, source);
+  q = call_bind((lwt_bind_fn *)p->fn, p->env, source);
+  p->flags &= (uint16_t)~F_RUNNING;
+  lwt__become(p, q);
+}
+
+static void run_catch(struct promise *p, struct promise *source, void *fn)
+{
+  lwt_t *q;
+
+  p->flags |= F_RUNNING;
+  q = call_catch((lwt_catch_fn *)fn, p->env, source);
   p->flags &= (uint16_t)~F_RUNNING;
   lwt__become(p, q);
 }
@@ -514,7 +558,8 @@ static void run_map(struct promise *p, struct promise *source)
   lwt__fulfill(p, value, NULL);
 }
 
-void lwt__run_chain(struct promise *p, struct promise *source)
+/* Apart from the most common case, so that that one saves few registers. */
+static __attribute__((noinline)) void run_other(struct promise *p, struct promise *source)
 {
   int fulfilled = source->state == LWT_FULFILLED;
 
@@ -524,10 +569,7 @@ void lwt__run_chain(struct promise *p, struct promise *source)
   }
   switch (p->kind) {
   case K_BIND:
-    if (likely(fulfilled))
-      run_callback(p, source, p->fn);
-    else
-      lwt__settle_like(p, source);
+    lwt__settle_like(p, source);
     break;
   case K_MAP:
     if (likely(fulfilled))
@@ -539,10 +581,13 @@ void lwt__run_chain(struct promise *p, struct promise *source)
     if (fulfilled)
       lwt__settle_like(p, source);
     else
-      run_callback(p, source, p->fn);
+      run_catch(p, source, p->fn);
     break;
   case K_TRY:
-    run_callback(p, source, fulfilled ? p->fn : ((struct promise2 *)p)->fn2);
+    if (fulfilled)
+      run_bind(p, source);
+    else
+      run_catch(p, source, ((struct promise2 *)p)->fn2);
     break;
   case K_FINALIZE:
     if (p->flags & F_CLEANUP)
@@ -566,4 +611,12 @@ void lwt__run_chain(struct promise *p, struct promise *source)
   default: /* K_FORWARD and the shields */
     lwt__settle_like(p, source);
   }
+}
+
+void lwt__run_chain(struct promise *p, struct promise *source)
+{
+  if (likely(p->kind == K_BIND && source->state == LWT_FULFILLED && !(p->flags & F_KILL)))
+    run_bind(p, source);
+  else
+    run_other(p, source);
 }

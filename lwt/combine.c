@@ -182,7 +182,7 @@ static struct group *group_new(size_t n, lwt_t *const ps[], enum kind kind, void
   g->lender = NULL;
   for (i = 0; i < n; i++) {
     g->e[i].owner = NULL;
-    if (lwt_state(ps[i]) != LWT_PENDING)
+    if (lwt__state(ps[i]) != LWT_PENDING)
       continue;
     g->e[i].owner = g;
     g->e[i].w.source = WAITER_ENTRY;
@@ -245,7 +245,7 @@ static void join_input(struct group *g, size_t i, lwt_t *p)
 {
   struct lwt_vec *vec = g->p.fn;
 
-  if (lwt_state(p) == LWT_REJECTED)
+  if (lwt__state(p) == LWT_REJECTED)
     join_error(g, P(p));
   else if (vec)
     vec->v[i] = value_of(p);
@@ -427,15 +427,15 @@ static size_t settled_input(size_t n, lwt_t *const ps[], int at_random)
   enum lwt_state wanted;
 
   for (i = 0; i < n; i++) {
-    fulfilled += lwt_state(ps[i]) == LWT_FULFILLED;
-    rejected += lwt_state(ps[i]) == LWT_REJECTED;
+    fulfilled += lwt__state(ps[i]) == LWT_FULFILLED;
+    rejected += lwt__state(ps[i]) == LWT_REJECTED;
   }
   if (fulfilled + rejected == 0)
     return n;
   wanted = rejected ? LWT_REJECTED : LWT_FULFILLED;
   k = rejected ? rejected : fulfilled;
   k = at_random && k > 1 ? random_below(k) : 0;
-  for (i = 0; lwt_state(ps[i]) != wanted || k-- > 0; i++)
+  for (i = 0; lwt__state(ps[i]) != wanted || k-- > 0; i++)
     ;
   return i;
 }
@@ -472,10 +472,10 @@ static lwt_t *many_at_once(size_t n, lwt_t *const ps[], enum kind kind)
   }
   /* Cancelling runs nothing yet: no other input can become fulfilled. */
   for (i = 0; kind == K_NPICK && i < n; i++)
-    if (lwt_state(ps[i]) == LWT_PENDING)
+    if (lwt__state(ps[i]) == LWT_PENDING)
       lwt__cancel(P(ps[i]), 0);
   for (i = 0; i < n; i++)
-    if (lwt_state(ps[i]) == LWT_FULFILLED)
+    if (lwt__state(ps[i]) == LWT_FULFILLED)
       vec_add(vec, ps[i]);
     else if (split)
       split->pending[split->n++] = ps[i];
@@ -495,7 +495,7 @@ static lwt_t *choose(size_t n, lwt_t *const ps[], enum kind kind, const char *wh
   if (n == 0)
     return lwt_fail_at(LWT_EINVAL, "nothing to choose from", where);
   first = settled_input(n, ps, takes_one(kind));
-  if (first < n && (takes_one(kind) || lwt_state(ps[first]) == LWT_REJECTED))
+  if (first < n && (takes_one(kind) || lwt__state(ps[first]) == LWT_REJECTED))
     return one_at_once(n, ps, first, picks(kind));
   if (first < n)
     return many_at_once(n, ps, kind);

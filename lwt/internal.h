@@ -287,6 +287,19 @@ _Static_assert(offsetof(struct promise, waiters) + sizeof(void *) <=
                  sizeof(struct lwt_queue),
                "lwt_queue");
 
+static inline enum lwt_state lwt__state(lwt_t *p)
+{
+  return lwt__is_inline(p) ? LWT_FULFILLED : (enum lwt_state)P(p)->state;
+}
+
+/* The handle that is given up is the only one on a settled p, and all there is
+ * to do with p is to move its outcome out and free it. */
+static inline int lwt__movable(const struct promise *p)
+{
+  return p->refs == 1 &&
+         !(p->flags & (F_SHARED | F_LENT | F_IMMORTAL | F_STOP | F_RESOLVER | F_GRANT));
+}
+
 /* ---- Waiter lists and the ready queue ---------------------------------- */
 
 static inline void lwt__hook(struct promise *source, struct waiter *w)

@@ -193,6 +193,16 @@ void lwt__settle_like(struct promise *p, struct promise *source)
   struct outcome o;
   struct promise *lender;
 
+  if (likely(lwt__movable(source))) {
+    p->state = source->state;
+    p->value = source->value;
+    p->drop = source->drop;
+    if (source->state == LWT_REJECTED)
+      p->w.source = source->w.source;
+    lwt__node_free(source);
+    publish(p);
+    return;
+  }
   lwt__take(source, &o, &lender);
   lwt__settle_lent(p, &o, lender);
 }
@@ -246,7 +256,12 @@ void lwt__unref(struct promise *p)
   if (p->flags & F_IMMORTAL || --p->refs)
     return;
   if (p->state != LWT_PENDING) {
-    lwt__unowned(p);
+    /* Nothing to drop and nothing to report: not by way of the dead. */
+    if (likely(!(p->flags & (F_RESOLVER | F_STOP | F_LENT)) &&
+               (p->state == LWT_FULFILLED ? !p->drop : p->flags & F_SEEN)))
+      lwt__node_free(p);
+    else
+      lwt__unowned(p);
     return;
   }
   if (p->flags & (F_ASYNC | F_DROPPED))
