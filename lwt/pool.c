@@ -75,9 +75,12 @@ static void slab_free(struct slab *s)
   lwt__free(s);
 }
 
+/* Aligned to a line of the cache: most promises fill just one. */
 static char *slab_data(struct slab *s)
 {
-  return (char *)s + SLAB_DATA;
+  if (s->used)
+    return (char *)s + SLAB_DATA;
+  return (char *)(((uintptr_t)s + SLAB_DATA + 63) & ~(uintptr_t)63);
 }
 
 /* A promise allocated singly: too large for the classes. */
@@ -175,7 +178,8 @@ static char *slab_end(struct slab *s)
   class = &lwt__t.nodes[s->size / 16];
   if (class->end == (char *)s + SLAB_SIZE)
     return class->bump;
-  return slab_data(s) + (SLAB_SIZE - SLAB_DATA) / s->size * s->size;
+  return slab_data(s) +
+         (size_t)((char *)s + SLAB_SIZE - slab_data(s)) / s->size * s->size;
 }
 
 void lwt__each(void (*f)(void *env, struct promise *p), void *env)
