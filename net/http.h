@@ -9,7 +9,7 @@
  *                    (http_chunks.c)
  *   http_answer.c    asks the handler, writes one response
  *   http_response.c  what a response is; its head as bytes
- *   http_site.c      a handler for files: http_range.c, http_date.c
+ *   http_site.c      a handler for files; their bytes come by http_file.c
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
