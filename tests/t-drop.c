@@ -315,6 +315,13 @@ static void act_stop(struct cb *cb)
   lwt_abandon(cb->arg);
 }
 
+static void act_look(struct cb *cb)
+{
+  (void)cb;
+  lwt_cancel(stopped_handle);
+  note(canceled(stopped_handle) ? "canceled" : "not canceled");
+}
+
 static void drop_stop(void)
 {
   struct lwt_resolver r;
@@ -329,6 +336,12 @@ static void drop_stop(void)
   stopped_handle = lwt_map(p, cb_map, &f);
   lwt_cancel(stopped_handle);
   ok(noted("stop on_cancel") && canceled(stopped_handle), "cancel: stop first of all");
+  lwt_drop(stopped_handle);
+  stopped_handle = lwt_task_op(&r, cb_call, &stop);
+  lwt_on_termination(lwt_pause(), cb_call, &(struct cb){ .act = act_look });
+  lwt_run_ready();
+  ok(noted("canceled stop"), "cancel inside a callback: the state first, then stop");
+  lwt_abandon(&r);
   lwt_drop(stopped_handle);
   lwt_drop(lwt_task_op(&r, cb_call, &stop));
   ok(noted("stop"), "drop: stop of a lone task");

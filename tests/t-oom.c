@@ -137,6 +137,11 @@ static void no_memory(void)
   lwt_drop(p);
   lwt_drop(p);
   lwt_drop(q);
+  lost();
+  failalloc_arm(1, 1);
+  lwt_async(lwt_return_owned(NULL, free));
+  failalloc_arm(0, 0);
+  ok(lost() == 1 && sem_lost.code == LWT_ENOMEM, "no memory for a promise that runs on");
   is_int(lwt_live(), 0, "nothing is left");
 }
 #else

@@ -153,6 +153,59 @@ static void values_lent(void)
   ok(drops[0] == 1, "lent on: dropped with the last");
 }
 
+/* Shared once: lent for good. */
+static void values_lent_alone(void)
+{
+  int seen = 0;
+  lwt_t *p = owned(0);
+
+  lwt_drop(lwt_ref(p));
+  lwt_drop(lwt_bind(p, look, &seen));
+  ok(drops[0] == 1 && seen == 1, "shared before: still lent");
+  p = owned(0);
+  lwt_drop(lwt_ref(p));
+  p = lwt_catch(p, pass_on, NULL);
+  ok(drops[0] == 0 && lwt_value(p) == &drops[0], "shared before: passed on");
+  lwt_drop(p);
+  ok(drops[0] == 1, "... and dropped once");
+}
+
+/* A drop function may settle promises; their callbacks run when the values are
+ * gone. */
+static struct lwt_resolver drop_settles;
+
+static void drop_and_settle(void *value)
+{
+  note(value ? "b" : "a");
+  if (!value)
+    lwt_fulfill(&drop_settles, NULL);
+}
+
+static void values_settle(void)
+{
+  struct cb f = { .name = "callback" };
+  lwt_t *p[2];
+  int how;
+
+  for (how = 0; how < 4; how++) {
+    lwt_on_termination(lwt_wait(&drop_settles), cb_call, &f);
+    p[0] = lwt_return_owned(V(0), drop_and_settle);
+    p[1] = lwt_return_owned(V(1), drop_and_settle);
+    if (how == 0)
+      lwt_drop(lwt_all(2, p));
+    else if (how == 1)
+      lwt_drop(lwt_nchoose_split(2, p));
+    else if (how == 2)
+      lwt_drop(lwt_join(2, p));
+    else
+      lwt_async(lwt_all(2, p));
+    ok(noted("a b callback"), "a drop function settles a promise (%d)", how);
+    lwt_abandon(&drop_settles);
+    forget();
+  }
+  lost();
+}
+
 /* A callback drops the last handle of the promise whose value it looks at. */
 static lwt_t *look_and_drop(void *env, void *value)
 {
@@ -389,9 +442,12 @@ static void lost_once(void)
   ok(lost() == 1 && same(sem_lost.what, "a"), "lost: a join that fails: once");
   lwt_drop(lwt_pick(LWT_PS(lwt_return(NULL), lwt_fail(LWT_EIO, "a"))));
   ok(lost() == 1, "lost: a pick that fails: once");
+  lwt_drop(lwt_choose(LWT_PS(lwt_fail(LWT_EIO, "a"), lwt_fail(LWT_EIO, "b"))));
+  ok(lost() == 1, "lost: a choose that fails: once");
 }
 
 SEM_TESTS(value, T(values_lost), T(values_kept), T(values_split), T(values_lent),
+          T(values_lent_alone), T(values_settle),
           T(values_lent_inside), T(values_finalize), T(values_finalized), T(errors_kept),
           T(errors_wait), T(values_resolver), T(values_run),
           T(lost_once))
