@@ -382,8 +382,7 @@ static void learn(struct net_stack *s, const struct net_arp_repr *r)
 {
   struct neighbour *n = find(s->arp, r->sender);
 
-  if (n && r->target == s->addr && r->op == NET_ARP_REPLY &&
-      (n->state == ASKING || n->state == PROBED)) {
+  if (n && r->target == s->addr && (n->state == ASKING || n->state == PROBED)) {
     known(n, r->sender_mac);
   } else if (n && r->sender == r->target && memcmp(n->mac, r->sender_mac, 6)) {
     doubt(n);

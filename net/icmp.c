@@ -49,6 +49,21 @@ static int quiet(struct net_stack *s, const struct net_ip_info *ip,
          (type != NET_ICMP_ECHO && type != NET_ICMP_ECHO_REPLY);
 }
 
+/* Copy the first len bytes of a packet, its checksum as it would have been on a
+ * wire. */
+static void quote_payload(uint8_t *to, const struct lwt_buf *payload, uint32_t len)
+{
+  uint32_t at = (uint32_t)payload->csum_start + payload->csum_offset;
+  uint16_t sum;
+
+  lwt_buf_copy_out(payload, 0, to, len);
+  if (!(payload->flags & LWT_BUF_CSUM_PARTIAL) || at + 2 > len)
+    return;
+  sum = (uint16_t)~net_sum_chain(payload, payload->csum_start,
+                                 payload->total - payload->csum_start);
+  net_put16(to + at, sum ? sum : 0xffff);
+}
+
 static void send(struct net_stack *s, const struct lwt_addr *src,
                  const struct lwt_addr *dst, uint8_t tos, struct lwt_buf *packet)
 {
@@ -75,7 +90,7 @@ void net_icmp_send_error(struct net_stack *s, const struct net_ip_info *ip, uint
   }
   net_icmpv4_emit(&r, packet->data);
   memcpy(packet->data + NET_ICMPV4_LEN, ip->header, ip->header_len);
-  lwt_buf_copy_out(payload, 0, packet->data + NET_ICMPV4_LEN + ip->header_len, quote);
+  quote_payload(packet->data + NET_ICMPV4_LEN + ip->header_len, payload, quote);
   net_put16(packet->data + 2, (uint16_t)~net_sum(packet->data, len));
   send(s, &ip->dst, &ip->src, 0, packet);
 }

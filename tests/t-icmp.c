@@ -31,6 +31,9 @@ static void test_echo(void)
   got("02 10.0.0.2>10.0.0.9 tos 32 echo-reply id 65535 seq 65535 len 1472");
   ok(!memcmp(lab_seen + 42, pattern, 1472), "the bytes come back");
   lab_icmp("10.0.0.9", "10.0.0.2", 8, 0, 0x10002, "hello", 5);
+  lab_len = 60;
+  inject();
+  got("02 10.0.0.2>10.0.0.9 echo-reply id 1 seq 2 len 5 'hello'");
   lab_frame[42] ^= 1;
   inject();
   is_int(STAT(icmp_checksum), 1, "a wrong checksum");
@@ -48,7 +51,7 @@ static void test_echo(void)
   inject();
   is_int(STAT(icmp_malformed), 1, "shorter than a header");
   quiet();
-  is_int(STAT(icmp_echo), 3, "counted");
+  is_int(STAT(icmp_echo), 4, "counted");
   lab_end();
 }
 
@@ -216,6 +219,13 @@ static void test_received(void)
   inject();
   lwt_drop(lwt_udp_send(udp, &to, pattern, 1400));
   got("02 10.0.0.2>10.0.0.9 frag 0+984+ udp 7>1000 len 1400");
+  lab_discard();
+  lwt_drop(lwt_udp_send(udp, &to, pattern, 900));
+  got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 900");
+  about("10.0.0.1", 3, 4, 68, 28);
+  inject();
+  lwt_drop(lwt_udp_send(udp, &to, pattern, 900));
+  got("02 10.0.0.2>10.0.0.9 frag 0+528+ udp 7>1000 len 900");
   lab_discard();
   advance(LWT_S(601));
   lab_discard();

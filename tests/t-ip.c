@@ -307,6 +307,8 @@ static void test_limits(void)
 
 static void test_cut(void)
 {
+  uint32_t id;
+
   start(NULL);
   send_udp("10.0.0.9", 1472);
   got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1472");
@@ -315,11 +317,16 @@ static void test_cut(void)
   got("02 10.0.0.2>10.0.0.9 frag 1480+1");
   send_udp("10.0.0.9", 4000);
   got("02 10.0.0.2>10.0.0.9 frag 0+1480+ udp 7>1000 len 4000");
-  is_int(lab_get(lab_seen + 18, 2), lab_get(lab_seen + 18, 2), "identified");
+  id = lab_get(lab_seen + 18, 2);
   got("02 10.0.0.2>10.0.0.9 frag 1480+1480+");
   got("02 10.0.0.2>10.0.0.9 frag 2960+1048");
+  is_int(lab_get(lab_seen + 18, 2), id, "of one identification");
+  send_udp("10.0.0.9", 2952);
+  got("02 10.0.0.2>10.0.0.9 frag 0+1480+ udp 7>1000 len 2952");
+  ok(lab_get(lab_seen + 18, 2) != id, "and the next of another");
+  got("02 10.0.0.2>10.0.0.9 frag 1480+1480");
   quiet();
-  is_int(STAT(frag_tx), 5, "counted");
+  is_int(STAT(frag_tx), 7, "counted");
   end();
 }
 
@@ -460,6 +467,27 @@ static void test_config(void)
 
 /* ---- Names, dump ------------------------------------------------------- */
 
+static void test_tap(void)
+{
+  FILE *out = tmpfile();
+  struct lwt_net_pcap *pcap;
+
+  start(NULL);
+  lwt_net_pcap_new(out, 0, 0, &pcap);
+  lwt_net_stack_tap(lab_stack, pcap);
+  lab_icmp("10.0.0.9", "10.0.0.2", 8, 0, 0x10002, "hello", 5);
+  inject();
+  got("02 10.0.0.2>10.0.0.9 echo-reply id 1 seq 2 len 5 'hello'");
+  is_int(lwt_net_pcap_written(pcap), 2, "a stack's capture has both directions");
+  lwt_net_stack_tap(lab_stack, NULL);
+  inject();
+  lab_discard();
+  is_int(lwt_net_pcap_written(pcap), 2, "until it ends");
+  is_int(lwt_net_pcap_free(pcap), 0, "written");
+  fclose(out);
+  end();
+}
+
 static void test_names(void)
 {
   struct lwt_net_host hosts[] = { { "db", lab_addr("10.0.0.7", 0) },
@@ -519,5 +547,6 @@ int main(void)
   test_routes();
   test_config();
   test_names();
+  test_tap();
   return tap_done();
 }
