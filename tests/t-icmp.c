@@ -174,12 +174,41 @@ static void about(const char *from, int type, int code, uint32_t word, uint32_t 
   lab_icmp(from, "10.0.0.2", type, code, word, quote, len);
 }
 
+/* Errors about nothing of ours, or not well made. */
+static void received_nonsense(void)
+{
+  uint32_t i;
+
+  i = (uint32_t)STAT(icmp_error);
+  about("10.0.0.9", 3, 3, 0, 27);
+  inject();
+  is_int(STAT(icmp_malformed), 1, "too short a quote");
+  about("10.0.0.9", 3, 3, 0, 28);
+  lab_put(lab_frame + 14 + 20 + 8 + 12, 4, lab_ip("10.0.0.3"));
+  lab_put(lab_frame + 36, 2, 0);
+  lab_put(lab_frame + 36, 2, ~lab_sum(lab_frame + 34, lab_len - 34, 0));
+  inject();
+  is_int(STAT(icmp_ignored), 1, "not a packet of ours");
+  about("10.0.0.9", 3, 3, 0, 28);
+  lab_frame[14 + 20 + 8] = 0x4f;
+  lab_put(lab_frame + 36, 2, 0);
+  lab_put(lab_frame + 36, 2, ~lab_sum(lab_frame + 34, lab_len - 34, 0));
+  inject();
+  is_int(STAT(icmp_ignored), 2, "a header longer than the quote");
+  is_int(STAT(icmp_error), i, "none reached UDP");
+  for (i = 34; i < lab_len; i++) {
+    about("10.0.0.9", 3, 3, 0, 28);
+    lab_frame[i] ^= 0x80;
+    inject();
+  }
+  is_int(STAT(icmp_checksum), i - 34, "a spoilt one");
+}
+
 static void test_received(void)
 {
   struct lwt_addr any = lab_addr("0.0.0.0", 7), to = lab_addr("10.0.0.9", 1000);
   struct lwt_addr other = lab_addr("10.0.0.9", 1001);
   lwt_t *p;
-  uint32_t i;
 
   start(NULL);
   lwt_stack_udp(lab_stack, &any, &udp);
@@ -234,30 +263,7 @@ static void test_received(void)
   lab_discard();
   lwt_drop(lwt_udp_send(udp, &to, "x", 1));
   got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
-  /* nonsense */
-  i = (uint32_t)STAT(icmp_error);
-  about("10.0.0.9", 3, 3, 0, 27);
-  inject();
-  is_int(STAT(icmp_malformed), 1, "too short a quote");
-  about("10.0.0.9", 3, 3, 0, 28);
-  lab_put(lab_frame + 14 + 20 + 8 + 12, 4, lab_ip("10.0.0.3"));
-  lab_put(lab_frame + 36, 2, 0);
-  lab_put(lab_frame + 36, 2, ~lab_sum(lab_frame + 34, lab_len - 34, 0));
-  inject();
-  is_int(STAT(icmp_ignored), 1, "not a packet of ours");
-  about("10.0.0.9", 3, 3, 0, 28);
-  lab_frame[14 + 20 + 8] = 0x4f;
-  lab_put(lab_frame + 36, 2, 0);
-  lab_put(lab_frame + 36, 2, ~lab_sum(lab_frame + 34, lab_len - 34, 0));
-  inject();
-  is_int(STAT(icmp_ignored), 2, "a header longer than the quote");
-  is_int(STAT(icmp_error), i, "none reached UDP");
-  for (i = 34; i < lab_len; i++) {
-    about("10.0.0.9", 3, 3, 0, 28);
-    lab_frame[i] ^= 0x80;
-    inject();
-  }
-  is_int(STAT(icmp_checksum), i - 34, "a spoilt one");
+  received_nonsense();
   quiet();
   lwt_udp_close(udp);
   lab_end();

@@ -135,7 +135,7 @@ static struct handle take_handle(void)
   return h;
 }
 
-/* ---- Leaves -------------------------------------------------------------------------- */
+/* ---- Leaves -------------------------------------------------------------------- */
 
 static void stop(void *env)
 {
@@ -191,7 +191,7 @@ static void settle(int i)
   }
 }
 
-/* ---- Callbacks ------------------------------------------------------------------------- */
+/* ---- Callbacks ----------------------------------------------------------------- */
 
 static void step(void);
 
@@ -285,7 +285,7 @@ static lwt_t *with_body(void *env, void *arg)
   return take(arg);
 }
 
-/* ---- A frame that awaits ------------------------------------------------------------------ */
+/* ---- A frame that awaits ------------------------------------------------------- */
 
 struct awaits {
   struct lwt_frame frame;
@@ -330,7 +330,7 @@ LWT_STEP awaits_step(struct lwt_frame *frame)
   lwt_end(a);
 }
 
-/* ---- Steps ----------------------------------------------------------------------------------- */
+/* ---- Steps --------------------------------------------------------------------- */
 
 static struct env *new_env(enum type in, enum type out)
 {
@@ -388,7 +388,8 @@ static void link_one(void)
   case 10:
     f = new_env(NOTHING, NOTHING);
     f->finalizer = 1;
-    add(LWT_GO_OR(struct awaits, awaits_step, lost_awaits, .p = h.p, .body = e, .defer = f),
+    add(LWT_GO_OR(struct awaits, awaits_step, lost_awaits, .p = h.p, .body = e,
+                  .defer = f),
         TOKEN, w.age);
     return;
   case 11:
@@ -505,7 +506,7 @@ static void step(void)
   }
 }
 
-/* ---- A program ---------------------------------------------------------------------------------- */
+/* ---- A program ----------------------------------------------------------------- */
 
 static void end_program(void)
 {
