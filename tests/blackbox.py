@@ -8,6 +8,7 @@
 # and runs wrk for 10 s, the default 64 MB and 2 s.
 import hashlib
 import os
+import random
 import re
 import selectors
 import shutil
@@ -313,25 +314,28 @@ def download_small(ns, url, site):
 
 # ---- Through the gateway ---------------------------------------------------------
 
-def free_port(n):
-    """A port p such that p and what lies n above are free now."""
+def free_base(*offsets):
+    """A number such that the ports so far above it are free now."""
     while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port + n < 65535:
-            return port
+        base = random.randrange(20000, 50000)
+        try:
+            for offset in offsets:
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", base + offset))
+            return base
+        except OSError:
+            pass
 
 
 def through_gateway(site, big):
-    port = free_port(0)
+    port = free_base(0)
     www = Program("www", "--net=gateway", "--port=%d" % port, "--root=" + site)
     url = "http://127.0.0.1:%d/" % port
     pages([], url, site)
     download([], url, big, "gateway")
     wrk([], url, "gateway")
     stops(www, "gateway: www stops cleanly")
-    base = free_port(10000)
+    base = free_base(7, 9, 19, 80, 9999)
     sv = Program("services", "--net=gateway", "--port-base=%d" % base,
                  "--connections=2000")
     services([], "127.0.0.1", base, "gateway", big)
