@@ -224,12 +224,18 @@ def services(ns, host, base, what, big):
 # ---- Over tap -----------------------------------------------------------------
 
 def capture(ns, path):
-    p = subprocess.Popen(ns + ["tshark", "-q", "-i", "tap0", "-w", path, "-B", "64"],
+    # dumpcap names its file once the device is open; tshark speaks before.
+    p = subprocess.Popen(ns + ["dumpcap", "-i", "tap0", "-w", path, "-B", "64"],
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for line in p.stderr:
-        if "apturing" in line:
+        if line.startswith("File:"):
             break
     return p
+
+
+def captured(p):
+    p.send_signal(signal.SIGINT)
+    p.communicate()
 
 
 def look(path):
@@ -287,8 +293,7 @@ def over_tap(site, big):
         sv = Program("services", "--net=tap:tap0", addr, "--connections=2000", prefix=ns)
         if shark:
             # What wrk cuts off at its end is not ours to answer for: a new capture.
-            p.send_signal(signal.SIGINT)
-            p.wait()
+            captured(p)
             p = capture(ns, path)
         passed, why = client(ns, "many", OURS, 7, 1000)
         ok(passed, "tap: 1,000 connections, captured", why)
@@ -298,8 +303,7 @@ def over_tap(site, big):
         ok(passed, "connect IP PORT: we connect and echo", why)
         run(*ns, "ping", "-c", "20", "-i", "0.01", OURS)
         if shark:
-            p.send_signal(signal.SIGINT)
-            p.wait()
+            captured(p)
             look(path)
         services(ns, OURS, 0, "tap", big)
         stops(sv, "tap: services stops cleanly")
