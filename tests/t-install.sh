@@ -66,7 +66,31 @@ int main(void)
   return lwt_live() != 0 || lwt_cleanup() != 0;
 }
 END
-for program in virtual platform net; do
+cat >"$tap_dir/kit.c" <<'END'
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
+
+static void gives_up(void)
+{
+  struct lwt_resolver r;
+  lwt_t *p = lwt_with_timeout(LWT_S(10), lwt_task(&r));
+
+  lwt_test_advance(LWT_S(9));
+  is_pending(p, "waits for nine seconds");
+  lwt_test_advance(LWT_S(1));
+  is_rejected(p, LWT_ETIMEDOUT, "gives up after ten");
+  lwt_abandon(&r);
+  lwt_drop(p);
+}
+
+static const struct lwt_test tests[] = { LWT_TEST_MEMORY(gives_up) };
+
+int main(int argc, char **argv)
+{
+  return lwt_test_main(argc, argv, tests, sizeof tests / sizeof *tests);
+}
+END
+for program in virtual kit platform net; do
   cp "$tap_dir/$program.c" "$tap_dir/$program.cc"
 done
 
@@ -171,6 +195,7 @@ done
 for package in $packages; do
   case $package in
     lwt) source=virtual ;;
+    lwt-test) source=kit ;;
     lwt-net) source=net ;;
     lwt-unix) source=platform ;;
   esac
