@@ -194,19 +194,49 @@ static void sever_line(struct waiter *w, struct group **work)
   }
 }
 
-void lwt__sever(struct waiter *w)
+static void sever_groups(struct group *work)
 {
-  struct group *work = NULL, *g;
+  struct group *g;
   size_t i;
-  uint8_t draining = lwt__t.draining;
 
-  lwt__t.draining = 1;
-  sever_line(w, &work);
   while ((g = work)) {
     work = g->work;
     for (i = 0; i < g->n; i++)
       if (g->e[i].owner && !decided(&g->e[i].w))
         sever_line(&g->e[i].w, &work);
+  }
+}
+
+void lwt__sever(struct waiter *w)
+{
+  struct group *work = NULL;
+  uint8_t draining = lwt__t.draining;
+
+  lwt__t.draining = 1;
+  sever_line(w, &work);
+  sever_groups(work);
+  lwt__t.draining = draining;
+}
+
+/* The first step of sever_line(), which would deliver to the owner at once if p
+ * is a leaf or shared. */
+void lwt__stop(struct promise *p)
+{
+  uint8_t draining = lwt__t.draining;
+
+  if (p->state != LWT_PENDING || p->flags & F_CLEANUP || p->kind == K_NO_CANCEL)
+    return;
+  lwt__t.draining = 1;
+  if (lwt__is_group(p)) {
+    ((struct group *)p)->work = NULL;
+    sever_groups((struct group *)p);
+  } else if (!lwt__is_single(p) || p->kind == K_PROTECTED || p->kind == K_WRAP) {
+    lwt__cancel(p, 0);
+  } else {
+    if (p->flags & F_RUNNING || decided(&p->w) || !lwt__sees_failure(p))
+      p->flags |= F_KILL;
+    if (!(p->flags & F_RUNNING) && !decided(&p->w))
+      lwt__sever(&p->w);
   }
   lwt__t.draining = draining;
 }

@@ -608,6 +608,9 @@ static __attribute__((noinline)) void run_other(struct promise *p, struct promis
   case K_ON_ANY:
     run_on(p, source);
     break;
+  case K_HOOK:
+    ((lwt__hook_fn *)p->fn)(p, source);
+    break;
   default: /* K_FORWARD and the shields */
     lwt__settle_like(p, source);
   }

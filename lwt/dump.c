@@ -25,6 +25,7 @@ static const char *const names[K_COUNT] = {
   [K_ON_FAILURE] = "on_failure",
   [K_ON_TERMINATION] = "on_termination",
   [K_ON_ANY] = "on_any",
+  [K_HOOK] = "hook",
   [K_ON_CANCEL] = "on_cancel",
   [K_JOIN] = "join",
   [K_ALL] = "all",

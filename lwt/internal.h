@@ -77,6 +77,7 @@ enum kind {
   K_ON_FAILURE,
   K_ON_TERMINATION,
   K_ON_ANY,
+  K_HOOK, /* of another file: fn, a lwt__hook_fn, and env; not on the heap always */
   K_ON_CANCEL, /* owns no handle of its source */
   /* many sources */
   K_JOIN,
@@ -478,6 +479,13 @@ void lwt__run_group(struct group *g);
 void lwt__run_frame(struct frame *f, struct promise *source);
 void lwt__group_gone(struct group *g);
 
+/* The callback of a K_HOOK: p's source is settled.  Takes a handle of it; p is
+ * the callback's to free. */
+typedef void lwt__hook_fn(struct promise *p, struct promise *source);
+
+/* Stop a thread that its owner waits for.  As if its last handle were given up,
+ * but it settles only when its finalizers are through, also if others hold it. */
+void lwt__stop(struct promise *p);
 /* Cancel what w alone waits for, so that w is run with LWT_ECANCELED when
  * the finalizers in between are through. */
 void lwt__sever(struct waiter *w);
