@@ -111,10 +111,20 @@ static __attribute__((noinline)) lwt_t *bind_slow(lwt_t *p, lwt_bind_fn *f, void
 
 lwt_t *lwt_bind_at(lwt_t *p, lwt_bind_fn *f, void *env, const char *where)
 {
+  struct promise *node;
+
   if (likely(lwt__is_inline(p)) && likely(enter())) {
     p = f(env, lwt__inline_value(p));
     leave();
     return p;
+  }
+  if (likely(!lwt__is_inline(p) && P(p)->state == LWT_PENDING &&
+             lwt__node_ready(sizeof(struct promise)))) {
+    node = lwt__node(sizeof *node, K_BIND, where);
+    node->fn = (void *)f;
+    node->env = env;
+    lwt__hook(P(p), &node->w);
+    return H(node);
   }
   return bind_slow(p, f, env, where);
 }
@@ -151,16 +161,36 @@ lwt_t *lwt_map_at(lwt_t *p, lwt_map_fn *f, void *env, const char *where)
   return map_slow(p, f, env, where);
 }
 
-lwt_t *lwt_catch_at(lwt_t *p, lwt_catch_fn *h, void *env, const char *where)
+static __attribute__((noinline)) lwt_t *catch_slow(lwt_t *p, lwt_catch_fn *h, void *env,
+                                                   const char *where)
 {
-  if (lwt__is_inline(p) || P(p)->state == LWT_FULFILLED)
-    return p;
   if (P(p)->state == LWT_REJECTED && enter()) {
     p = call_catch(h, env, P(p));
     leave();
     return p;
   }
   return chained(chain(p, sizeof(struct promise), K_CATCH, (void *)h, env, where));
+}
+
+lwt_t *lwt_catch_at(lwt_t *p, lwt_catch_fn *h, void *env, const char *where)
+{
+  struct promise *source = P(p);
+  const char *what;
+  int code;
+
+  if (lwt__is_inline(p) || source->state == LWT_FULFILLED)
+    return p;
+  if (likely(source->state == LWT_REJECTED && lwt__movable(source) &&
+             lwt__node_pooled(source)) &&
+      likely(enter())) {
+    code = (int)source->code;
+    what = source->what;
+    lwt__node_free(source);
+    p = h(env, (struct lwt_error){ code, what });
+    leave();
+    return p;
+  }
+  return catch_slow(p, h, env, where);
 }
 
 lwt_t *lwt_try_bind_at(lwt_t *p, lwt_bind_fn *f, lwt_catch_fn *h, void *env,
@@ -434,18 +464,6 @@ static void run_on(struct promise *p, struct promise *source)
 {
   struct outcome o;
   struct promise *lender;
-  lwt_value_fn *f = (lwt_value_fn *)p->fn;
-  void *env = p->env;
-
-  /* One of several callbacks on a value that nobody need free. */
-  if (likely(p->kind == K_ON_SUCCESS && source->state == LWT_FULFILLED &&
-             source->refs > 1 && !source->drop &&
-             !(source->flags & (F_LENT | F_IMMORTAL)))) {
-    source->refs--;
-    lwt__node_free(p);
-    f(env, source->value);
-    return;
-  }
 
   if (p->kind == K_ON_SUCCESS && source->state == LWT_REJECTED) {
     lwt__node_free(p);
@@ -616,10 +634,26 @@ static __attribute__((noinline)) void run_other(struct promise *p, struct promis
   }
 }
 
+/* The ways that are short enough to save no registers come first. */
 void lwt__run_chain(struct promise *p, struct promise *source)
 {
-  if (likely(p->kind == K_BIND && source->state == LWT_FULFILLED && !(p->flags & F_KILL)))
+  int fulfilled = source->state == LWT_FULFILLED && !(p->flags & F_KILL);
+  lwt_value_fn *f;
+  void *env;
+
+  if (likely(p->kind == K_BIND && fulfilled)) {
     run_bind(p, source);
-  else
+  } else if (p->kind == K_FORWARD && fulfilled) {
+    lwt__settle_like(p, source);
+  } else if (p->kind == K_ON_SUCCESS && fulfilled && source->refs > 1 && !source->drop &&
+             !(source->flags & (F_LENT | F_IMMORTAL))) {
+    /* One of several callbacks on a value that nobody need free. */
+    source->refs--;
+    f = (lwt_value_fn *)p->fn;
+    env = p->env;
+    lwt__node_free(p);
+    f(env, source->value);
+  } else {
     run_other(p, source);
+  }
 }

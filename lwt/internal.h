@@ -49,8 +49,9 @@ struct waiter {
 };
 #define WAITER_ENTRY ((uintptr_t)1)
 
-/* Immediate callbacks that may be nested before they are queued. */
-#define MAX_DEPTH 64
+/* Immediate callbacks that may be nested before they are queued.  A processor
+ * foresees where 32 nested calls return to; each callback is two of them. */
+#define MAX_DEPTH 16
 
 enum kind {
   K_FREE, /* on a free list */
@@ -366,6 +367,28 @@ void lwt__raw_free(void *ptr, size_t size);
 
 /* Call f on every promise of this thread. */
 void lwt__each(void (*f)(void *env, struct promise *p), void *env);
+
+/* lwt__node(size) and lwt__node_free(p) will not call anything: functions that
+ * check it first, and leave the other case to a function apart, save no
+ * registers. */
+static inline int lwt__node_ready(size_t size)
+{
+#ifdef LWT_NO_POOLS
+  (void)size;
+  return 0;
+#else
+  return lwt__t.nodes[(size + 15) / 16].free != NULL;
+#endif
+}
+static inline int lwt__node_pooled(const struct promise *p)
+{
+#ifdef LWT_NO_POOLS
+  (void)p;
+  return 0;
+#else
+  return p->class != 0;
+#endif
+}
 
 static inline void *lwt__node(size_t size, enum kind kind, const char *where)
 {

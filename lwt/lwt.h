@@ -28,7 +28,7 @@
  *               the input is already settled they run at once, before the
  *               function that attached them returns; otherwise from one
  *               first-in first-out queue, drained by the outermost settling
- *               call.  The stack stays flat: when 64 callbacks are nested,
+ *               call.  The stack stays flat: when 16 callbacks are nested,
  *               further ones are queued until the outermost returns.
  *   Threads     All state is per system thread.  A promise, its resolver and
  *               its callbacks belong to the thread that made it.
@@ -397,9 +397,19 @@ LWT_API lwt_t *lwt_wrap_in_cancelable_at(lwt_t *p,
 enum lwt_state { LWT_PENDING, LWT_FULFILLED, LWT_REJECTED };
 
 /* All borrow p. */
-LWT_API enum lwt_state lwt_state(lwt_t *p);
+LWT_API enum lwt_state lwt__state_boxed(lwt_t *p);
+static inline enum lwt_state lwt_state(lwt_t *p)
+{
+  return (uintptr_t)p & 1 ? LWT_FULFILLED : lwt__state_boxed(p);
+}
+
 /* The value, still owned by p; NULL unless fulfilled. */
-LWT_API void *lwt_value(lwt_t *p);
+LWT_API void *lwt__value_boxed(lwt_t *p);
+static inline void *lwt_value(lwt_t *p)
+{
+  return (uintptr_t)p & 1 ? (void *)((intptr_t)p >> 1) : lwt__value_boxed(p);
+}
+
 /* The error; { 0, NULL } unless rejected.  The rejection counts as seen. */
 LWT_API struct lwt_error lwt_error(lwt_t *p);
 

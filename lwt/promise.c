@@ -360,7 +360,7 @@ lwt_t *lwt_return_owned(void *value, lwt_drop_fn *drop)
   return drop ? value_node(value, drop) : lwt_return(value);
 }
 
-lwt_t *lwt_fail_at(int code, const char *what, const char *where)
+static inline lwt_t *rejected(int code, const char *what, const char *where)
 {
   struct promise *p = lwt__node(sizeof *p, K_VALUE, where);
 
@@ -373,20 +373,31 @@ lwt_t *lwt_fail_at(int code, const char *what, const char *where)
   return H(p);
 }
 
+static __attribute__((noinline)) lwt_t *fail_slow(int code, const char *what,
+                                                  const char *where)
+{
+  return rejected(code, what, where);
+}
+
+lwt_t *lwt_fail_at(int code, const char *what, const char *where)
+{
+  if (unlikely(!lwt__node_ready(sizeof(struct promise))))
+    return fail_slow(code, what, where);
+  return rejected(code, what, where);
+}
+
 lwt_t *lwt_fail_error_at(struct lwt_error error, const char *where)
 {
   return lwt_fail_at(error.code, error.what, where);
 }
 
-enum lwt_state lwt_state(lwt_t *p)
+enum lwt_state lwt__state_boxed(lwt_t *p)
 {
-  return lwt__is_inline(p) ? LWT_FULFILLED : (enum lwt_state)P(p)->state;
+  return (enum lwt_state)P(p)->state;
 }
 
-void *lwt_value(lwt_t *p)
+void *lwt__value_boxed(lwt_t *p)
 {
-  if (lwt__is_inline(p))
-    return lwt__inline_value(p);
   return P(p)->state == LWT_FULFILLED ? P(p)->value : NULL;
 }
 
@@ -449,13 +460,23 @@ static inline lwt_t *leaf(struct lwt_resolver *r, unsigned flags, lwt_call_fn *s
   return H(p);
 }
 
+static __attribute__((noinline)) lwt_t *leaf_slow(struct lwt_resolver *r, unsigned flags,
+                                                  const char *where)
+{
+  return leaf(r, flags, NULL, NULL, where);
+}
+
 lwt_t *lwt_wait_at(struct lwt_resolver *r, const char *where)
 {
+  if (unlikely(!lwt__node_ready(sizeof(struct promise))))
+    return leaf_slow(r, F_RESOLVER, where);
   return leaf(r, F_RESOLVER, NULL, NULL, where);
 }
 
 lwt_t *lwt_task_at(struct lwt_resolver *r, const char *where)
 {
+  if (unlikely(!lwt__node_ready(sizeof(struct promise))))
+    return leaf_slow(r, F_RESOLVER | F_CANCELABLE, where);
   return leaf(r, F_RESOLVER | F_CANCELABLE, NULL, NULL, where);
 }
 

@@ -221,17 +221,23 @@ let nap i =
 let e n =
   let woken = ref 0 in
   measure_begin ();
-  let rec threads i acc =
-    if i = n then acc
+  let rec threads i stop acc =
+    if i = stop then acc
     else
       let thread =
         Lwt_unix.sleep (nap i) >>= fun () ->
         incr woken;
         Lwt.return_unit
       in
-      threads (i + 1) (thread :: acc)
+      threads (i + 1) stop (thread :: acc)
   in
-  Lwt_main.run (Lwt.join (threads 0 []));
+  let rec batches i acc =
+    if i >= n then acc
+    else
+      let next = min n (i + 1000) in
+      batches next (Lwt.join (threads i next []) :: acc)
+  in
+  Lwt_main.run (Lwt.join (batches 0 []));
   measure_end n;
   check (!woken = n) "e: not all have slept"
 
