@@ -115,7 +115,7 @@ enum flag {
 
 struct promise {
   uint8_t state : 2; /* enum lwt_state */
-  uint8_t class : 6; /* its pool class; 0: allocated singly */
+  uint8_t class : 6; /* its size class; 0: allocated singly */
   uint8_t kind;
   uint16_t flags;
   uint32_t refs;
@@ -202,9 +202,9 @@ _Static_assert(sizeof(struct frame) <= sizeof(struct lwt_frame), "lwt_frame");
 struct sized_vec;
 struct wheel;
 
-#define POOL_CLASSES 33 /* of 16 bytes, up to 512 */
+#define SIZE_CLASSES 33 /* of 16 bytes, up to 512 */
 
-struct pool_class {
+struct size_class {
   void *free;
   char *bump, *end;
 };
@@ -216,8 +216,8 @@ struct thread {
   uint16_t depth; /* immediate callbacks on the stack */
   uint64_t drain; /* number of the present or next lwt__drain() */
   size_t live;
-  struct pool_class nodes[POOL_CLASSES];
-  struct pool_class raw[POOL_CLASSES];
+  struct size_class nodes[SIZE_CLASSES];
+  struct size_class raw[SIZE_CLASSES];
   void *slabs;
   struct promise paused; /* its waiters: the pauses, hooked by their own w */
   struct promise *dead; /* released, linked by `waiters` */
@@ -356,7 +356,7 @@ static inline void lwt__leave(void)
     lwt__drain();
 }
 
-/* ---- pool.c ------------------------------------------------------------ */
+/* ---- slab.c ------------------------------------------------------------ */
 
 /* A promise of `size` bytes with one handle, pending, nothing hooked; the
  * union and what follows struct promise are not set.  NULL: no memory. */
@@ -396,7 +396,7 @@ static inline void *lwt__node(size_t size, enum kind kind, const char *where)
 #ifdef LWT_NO_POOLS
   p = lwt__node_refill(size);
 #else
-  struct pool_class *class = &lwt__t.nodes[(size + 15) / 16];
+  struct size_class *class = &lwt__t.nodes[(size + 15) / 16];
 
   if (likely(size <= 512 && (p = class->free)))
     class->free = p->waiters;
@@ -422,7 +422,7 @@ static inline void lwt__node_free(struct promise *p)
   lwt__t.live--;
 #ifndef LWT_NO_POOLS
   if (likely(p->class)) {
-    struct pool_class *class = &lwt__t.nodes[p->class];
+    struct size_class *class = &lwt__t.nodes[p->class];
 
     p->kind = K_FREE;
     p->waiters = class->free;
@@ -521,6 +521,11 @@ void lwt__abandon(struct promise *p);
 
 /* Take a timer out of the wheel. */
 void lwt__timer_remove(struct promise *p);
+
+static inline int lwt__queue_empty(struct lwt_queue *queue)
+{
+  return !Q(queue)->waiters;
+}
 
 /* A promise at the end of a wait queue, which is the list of waiters of
  * `queue`; cancel takes it out.  a, b: what it waits with, in fn and env. */

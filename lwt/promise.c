@@ -420,30 +420,6 @@ lwt_t *lwt__granted(void *value, lwt_drop_fn *undo)
   return p;
 }
 
-/* ---- Wait queues ---------------------------------------------------------- */
-
-lwt_t *lwt__wait_in(struct promise *queue, void *a, void *b, const char *where)
-{
-  struct promise *p = lwt__node(sizeof *p, K_QUEUED, where);
-
-  if (unlikely(!p))
-    return lwt__oom();
-  p->fn = a;
-  p->env = b;
-  lwt__hook(queue, &p->w);
-  return H(p);
-}
-
-struct promise *lwt__queue_pop(struct promise *queue)
-{
-  struct waiter *w = queue->waiters;
-
-  if (!w)
-    return NULL;
-  lwt__unhook(w);
-  return lwt__owner(w);
-}
-
 /* ---- Resolvers ---------------------------------------------------------- */
 
 static inline lwt_t *leaf(struct lwt_resolver *r, unsigned flags, lwt_call_fn *stop,

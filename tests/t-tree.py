@@ -157,7 +157,7 @@ def memory():
     """memory of lwt/ and net/ comes from lwt__alloc()"""
     # What the caller gives to free() says so.
     files = {p: re.sub(r"\bmalloc(?=.*/\* for free\(\) \*/)", "lwt__alloc", t)
-             for p, t in of("lwt", "net").items() if p not in ("lwt/pool.c", "lwt/test.c")}
+             for p, t in of("lwt", "net").items() if p not in ("lwt/slab.c", "lwt/test.c")}
     return grep(files, r"(?<![\w>.])(malloc|calloc|realloc|strdup|strndup)\s*\(")
 
 

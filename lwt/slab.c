@@ -1,4 +1,4 @@
-/* pool.c - memory: per-thread free lists of promises and small records.
+/* slab.c - memory: per-thread free lists of promises and small records.
  * SPDX-License-Identifier: ISC
  *
  * Promises come from slabs of 64 KiB, one free list for every 16 bytes of
@@ -99,7 +99,7 @@ static void *node_single(size_t size)
 
 #ifndef LWT_NO_POOLS
 /* Cut the next object from the class's slab, or from a new one. */
-static void *class_bump(struct pool_class *class, size_t size, size_t walk_size)
+static void *class_bump(struct size_class *class, size_t size, size_t walk_size)
 {
   char *p;
   struct slab *s;
@@ -137,7 +137,7 @@ void *lwt__raw_alloc(size_t size)
 {
 #ifndef LWT_NO_POOLS
   size_t rounded = (size + 15) / 16 * 16;
-  struct pool_class *class;
+  struct size_class *class;
   void *ptr;
 
   if (likely(size <= 512)) {
@@ -155,7 +155,7 @@ void *lwt__raw_alloc(size_t size)
 void lwt__raw_free(void *ptr, size_t size)
 {
 #ifndef LWT_NO_POOLS
-  struct pool_class *class;
+  struct size_class *class;
 
   if (likely(size <= 512)) {
     class = &lwt__t.raw[(size + 15) / 16];
@@ -171,7 +171,7 @@ void lwt__raw_free(void *ptr, size_t size)
 /* The end of what was cut from slab s. */
 static char *slab_end(struct slab *s)
 {
-  struct pool_class *class;
+  struct size_class *class;
 
   if (s->used)
     return slab_data(s) + s->used;
