@@ -26,6 +26,7 @@
 static const struct row *const tables[] = {
   bench_promise,
   bench_thread,
+  bench_sync,
   bench_combine,
 };
 

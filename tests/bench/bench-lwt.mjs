@@ -224,12 +224,66 @@ async function f6(n) {
   check(sum === 3 * n, 'f6')
 }
 
+// ---- g, i: a mailbox as one would write it, and a tree of threads
+
+class Mailbox {
+  takers = []
+  values = []
+  take() {
+    if (this.values.length) return Promise.resolve(this.values.shift())
+    return new Promise((r) => { this.takers.push(r) })
+  }
+  put(value) {
+    if (this.takers.length) this.takers.shift()(value)
+    else this.values.push(value)
+  }
+}
+
+async function g1(n) {
+  const there = new Mailbox(), back = new Mailbox()
+  let sum = 0
+  async function pong() {
+    for (let i = 0; i < n; i++) back.put(await there.take())
+  }
+  begin()
+  const done = pong()
+  for (let i = 0; i < n; i++) {
+    there.put(1)
+    sum += await back.take()
+  }
+  await done
+  end(n)
+  check(sum === n, 'g1')
+}
+
+async function fib(depth) {
+  if (depth < 2) {
+    await null
+    return 1
+  }
+  const [a, b] = await Promise.all([fib(depth - 1), fib(depth - 2)])
+  return a + b
+}
+
+async function i1(n) {
+  let depth = 1, leaves = 1, next = 2
+  while (2 * next - 1 <= n) {
+    [leaves, next] = [next, leaves + next]
+    depth++
+  }
+  begin()
+  const got = await fib(depth)
+  end(2 * leaves - 1)
+  check(got === leaves, 'i1')
+}
+
 const rows = {
   a1: [a1, 20e6], a2: [a2, 20e6],
   b1: [b1, 10e6], b3: [b3, 10e6], b4: [b4, 5e6],
   c1: [c1, 10e6], c2: [c2, 2e6], d1: [d1, 5e6], d2: [d2, 5e6],
   e: [e, 1e6], e2: [e2, 1e6],
   f1: [f1, 1e6], f2: [f2, 5005000], f4: [f4, 1e6], f6: [f6, 3e6],
+  g1: [g1, 5e6], i1: [i1, 635621],
 }
 
 const [name, operations] = process.argv.slice(2)

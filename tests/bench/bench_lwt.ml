@@ -357,6 +357,103 @@ let f6 n =
   measure_end n;
   check (!sum = 3 * n) "f6"
 
+(* ---- g: mailboxes, locks, conditions ---- *)
+
+let g1 n =
+  let there = Lwt_mvar.create_empty () and back = Lwt_mvar.create_empty () in
+  let sum = ref 0 in
+  let rec ping left =
+    if left = 0 then Lwt.return_unit
+    else
+      Lwt_mvar.put there 1 >>= fun () ->
+      Lwt_mvar.take back >>= fun value ->
+      sum := !sum + value;
+      ping (left - 1)
+  in
+  let rec pong () =
+    Lwt_mvar.take there >>= fun value -> Lwt_mvar.put back value >>= pong
+  in
+  measure_begin ();
+  let _ = pong () in
+  drive (ping n);
+  measure_end n;
+  check (!sum = n) "g1"
+
+let g2 n =
+  let m = Lwt_mutex.create () in
+  let sum = ref 0 in
+  measure_begin ();
+  for _ = 1 to n do
+    take
+      (Lwt_mutex.with_lock m (fun () ->
+           incr sum;
+           Lwt.return_unit))
+  done;
+  measure_end n;
+  check (!sum = n) "g2"
+
+let g3 n =
+  let width, times, n = groups n 100 in
+  let m = Lwt_mutex.create () in
+  let rec locks left =
+    if left = 0 then Lwt.return_unit
+    else Lwt_mutex.with_lock m Lwt.pause >>= fun () -> locks (left - 1)
+  in
+  measure_begin ();
+  drive (Lwt.join (List.init width (fun _ -> locks times)));
+  measure_end n
+
+let g4 n =
+  let width, times, n = groups n 1000 in
+  let c = Lwt_condition.create () in
+  let woken = ref 0 in
+  let rec listens () =
+    Lwt_condition.wait c >>= fun value ->
+    woken := !woken + value;
+    listens ()
+  in
+  measure_begin ();
+  let threads = List.init width (fun _ -> listens ()) in
+  for _ = 1 to times do
+    Lwt_condition.broadcast c 1
+  done;
+  measure_end n;
+  check (!woken = n && List.for_all Lwt.is_sleeping threads) "g4"
+
+(* ---- i, m2: trees and lines of threads ---- *)
+
+let rec fib depth =
+  if depth < 2 then Lwt.map (fun () -> 1) (Lwt.pause ())
+  else
+    Lwt.map
+      (fun (a, b) -> a + b)
+      (Lwt.both (fib (depth - 1)) (fib (depth - 2)))
+
+let i1 n =
+  let rec fit depth leaves next =
+    if (2 * next) - 1 > n then (depth, leaves)
+    else fit (depth + 1) next (leaves + next)
+  in
+  let depth, leaves = fit 1 1 2 in
+  measure_begin ();
+  let got = drive (fib depth) in
+  measure_end ((2 * leaves) - 1);
+  check (got = leaves) "i1"
+
+let m2 n =
+  let width, times, n = groups n 20000 in
+  let rec deeper left =
+    if left = 0 then Lwt.return 0
+    else Lwt.map (fun x -> x + 1) (Lwt.pause () >>= fun () -> deeper (left - 1))
+  in
+  let sum = ref 0 in
+  measure_begin ();
+  for _ = 1 to times do
+    sum := !sum + drive (deeper width)
+  done;
+  measure_end n;
+  check (!sum = n) "m2"
+
 let rows =
   [
     ("a1", 20_000_000, a1); ("a2", 20_000_000, a2); ("a3", 20_000_000, a3);
@@ -367,7 +464,9 @@ let rows =
     ("e", 1_000_000, e); ("e2", 1_000_000, e2); ("k1", 1_000_000, k1);
     ("k2", 5_000_000, k2); ("f1", 1_000_000, f1); ("f2", 5_005_000, f2);
     ("f3", 5_000_000, f3); ("f4", 1_000_000, f4); ("f5", 1_000_000, f5);
-    ("f6", 3_000_000, f6);
+    ("f6", 3_000_000, f6); ("m2", 2_000_000, m2); ("g1", 5_000_000, g1);
+    ("g2", 20_000_000, g2); ("g3", 5_000_000, g3); ("g4", 5_000_000, g4);
+    ("i1", 635_621, i1);
   ]
 
 let usage () =
