@@ -60,9 +60,40 @@ LWT_STEP with_lock_step(struct lwt_frame *frame)
   lwt_end(w);
 }
 
+static lwt_t *finally_unlock(void *m)
+{
+  lwt_mutex_unlock(m);
+  return NULL;
+}
+
+/* The mutex is free: what waits for the end of the body is there before the
+ * body runs, and goes unused if the body does not wait. */
+static lwt_t *with_free_lock(struct lwt_mutex *m, lwt_finalize_fn *body, void *env,
+                             const char *where)
+{
+  struct promise *node = lwt__node(sizeof *node, K_FINALIZE, where);
+  lwt_t *p;
+
+  if (unlikely(!node))
+    return lwt__oom();
+  m->locked = 1;
+  p = body(env);
+  if (lwt__state(p) != LWT_PENDING) {
+    lwt__node_free(node);
+    lwt_mutex_unlock(m);
+    return p;
+  }
+  node->fn = (void *)finally_unlock;
+  node->env = m;
+  lwt__hook(P(p), &node->w);
+  return H(node);
+}
+
 lwt_t *lwt_with_lock_at(struct lwt_mutex *m, lwt_finalize_fn *body, void *env,
                         const char *where)
 {
+  if (!m->locked)
+    return with_free_lock(m, body, env, where);
   return lwt__go(sizeof(struct with_lock), with_lock_step,
                  &(struct with_lock){ .m = m, .body = body, .env = env }, NULL, where);
 }
