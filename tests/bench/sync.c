@@ -236,7 +236,7 @@ static void m2(size_t n)
 }
 
 const struct row bench_sync[] = {
-  { "m2", "20 000 pending threads, each waiting for the next, per thread", 2000000, m2, 0 },
+  { "m2", "line of 20 000 pending threads, per thread", 2000000, m2, 0 },
   { "g1", "mvar ping-pong, per round trip", 5000000, g1, 0 },
   { "g2", "with_lock on a free mutex", 20000000, g2, 0 },
   { "g3", "with_lock and pause inside, 100 threads", 5000000, g3, 0 },
