@@ -207,6 +207,7 @@ struct wheel;
 struct size_class {
   void *free;
   char *bump, *end;
+  size_t bytes; /* of the next slab; 0: the first */
 };
 
 struct thread {

@@ -1,11 +1,11 @@
 /* slab.c - memory: per-thread free lists of promises and small records.
  * SPDX-License-Identifier: ISC
  *
- * Promises come from slabs of 64 KiB, one free list for every 16 bytes of
- * size; larger ones are allocated singly.  Slabs with promises can be walked,
- * which is how lwt_dump() finds them without a list per promise.  With
- * LWT_NO_POOLS every promise is allocated singly, for the sanitizers and
- * valgrind.
+ * Promises come from slabs of 64 KiB, then ever larger ones up to 1 MiB, with
+ * a free list for every 16 bytes of size; large ones are allocated singly.
+ * Slabs with promises can be walked, which is how lwt_dump() finds them without
+ * a list per promise.  With LWT_NO_POOLS every promise is allocated singly, for
+ * the sanitizers and valgrind.
  */
 #include "internal.h"
 
@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLAB_SIZE 65536u
+#define SLAB_MIN ((size_t)65536)
+#define SLAB_MAX ((size_t)1 << 20)
 #define SLAB_DATA 64u
 
 /* In front of the promises of a slab, or of one that was allocated singly
@@ -22,8 +23,8 @@
 struct slab {
   struct slab *next;
   struct slab *prev;
-  size_t size; /* of a promise; 0: raw memory */
-  size_t used; /* bytes handed out */
+  size_t size;  /* of a promise; 0: raw memory */
+  size_t bytes; /* of the slab; 0: one promise, allocated singly */
 };
 
 __thread struct thread lwt__t = { .random = 0x9e3779b97f4a7c15u, .drain = 1 };
@@ -55,7 +56,7 @@ static struct slab *slab_new(size_t bytes, size_t size)
   if (!s)
     return NULL;
   s->size = size;
-  s->used = 0;
+  s->bytes = 0;
   s->prev = NULL;
   s->next = lwt__t.slabs;
   if (s->next)
@@ -78,7 +79,7 @@ static void slab_free(struct slab *s)
 /* Aligned to a line of the cache: most promises fill just one. */
 static char *slab_data(struct slab *s)
 {
-  if (s->used)
+  if (!s->bytes)
     return (char *)s + SLAB_DATA;
   return (char *)(((uintptr_t)s + SLAB_DATA + 63) & ~(uintptr_t)63);
 }
@@ -91,25 +92,25 @@ static void *node_single(size_t size)
   if (size > SIZE_MAX - SLAB_DATA)
     return NULL;
   s = slab_new(SLAB_DATA + size, size);
-  if (!s)
-    return NULL;
-  s->used = size;
-  return slab_data(s);
+  return s ? slab_data(s) : NULL;
 }
 
 #ifndef LWT_NO_POOLS
 /* Cut the next object from the class's slab, or from a new one. */
 static void *class_bump(struct size_class *class, size_t size, size_t walk_size)
 {
+  size_t bytes = class->bytes ? class->bytes : SLAB_MIN;
   char *p;
   struct slab *s;
 
   if ((size_t)(class->end - class->bump) < size) {
-    s = slab_new(SLAB_SIZE, walk_size);
+    s = slab_new(bytes, walk_size);
     if (!s)
       return NULL;
+    s->bytes = bytes;
+    class->bytes = bytes < SLAB_MAX ? 2 * bytes : bytes;
     class->bump = slab_data(s);
-    class->end = (char *)s + SLAB_SIZE;
+    class->end = (char *)s + bytes;
   }
   p = class->bump;
   class->bump += size;
@@ -173,13 +174,13 @@ static char *slab_end(struct slab *s)
 {
   struct size_class *class;
 
-  if (s->used)
-    return slab_data(s) + s->used;
+  if (!s->bytes)
+    return slab_data(s) + s->size;
   class = &lwt__t.nodes[s->size / 16];
-  if (class->end == (char *)s + SLAB_SIZE)
+  if (class->end == (char *)s + s->bytes)
     return class->bump;
   return slab_data(s) +
-         (size_t)((char *)s + SLAB_SIZE - slab_data(s)) / s->size * s->size;
+         (size_t)((char *)s + s->bytes - slab_data(s)) / s->size * s->size;
 }
 
 void lwt__each(void (*f)(void *env, struct promise *p), void *env)

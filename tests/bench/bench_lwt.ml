@@ -234,7 +234,7 @@ let e n =
   let rec batches i acc =
     if i >= n then acc
     else
-      let next = min n (i + 1000) in
+      let next = min n (i + 4000) in
       batches next (Lwt.join (threads i next []) :: acc)
   in
   Lwt_main.run (Lwt.join (batches 0 []));
