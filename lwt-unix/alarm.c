@@ -8,9 +8,11 @@
  *
  * Elsewhere, or with LWT_UNIX_UV_TIMER: a uv_timer, rounded up.
  */
+#define _GNU_SOURCE /* dup3 */
 #include "unix.h"
 
 #include <assert.h>
+#include <fcntl.h>
 
 #if defined(__linux__) && !defined(LWT_UNIX_UV_TIMER)
 #include <sys/timerfd.h>
@@ -72,6 +74,23 @@ void lwt__alarm_closed(struct lwt_unix *u)
   close(u->timer_fd);
 }
 
+/* Setting the one that is shared would set the parent's.  dup3() gives another
+ * one the old number, which libuv knows. */
+int lwt__alarm_forked(struct lwt_unix *u)
+{
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+  if (fd < 0 || dup3(fd, u->timer_fd, O_CLOEXEC) < 0) {
+    if (fd >= 0)
+      close(fd);
+    return LWT_EMFILE;
+  }
+  close(fd);
+  u->armed = LWT_NEVER;
+  u->rung = 0;
+  return 0;
+}
+
 #else
 
 /* It may still be early by the libuv clock's rounding: then the run loop comes
@@ -123,6 +142,12 @@ void lwt__alarm_set(struct lwt_unix *u, uint64_t deadline)
 void lwt__alarm_closed(struct lwt_unix *u)
 {
   (void)u;
+}
+
+int lwt__alarm_forked(struct lwt_unix *u)
+{
+  (void)u;
+  return 0;
 }
 
 #endif

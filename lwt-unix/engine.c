@@ -15,7 +15,7 @@
  *
  * The engine's handles do not count as alive, except the alarm while set.
  */
-#include "unix.h"
+#include "thread_internal.h"
 
 #include <string.h>
 
@@ -60,7 +60,7 @@ static int unix_wait(struct lwt_engine *engine, uint64_t deadline)
   else
     mode = UV_RUN_NOWAIT;
   /* A loop that is not alive does not poll. */
-  if (!deadline || lwt__unix.watches)
+  if (!deadline || lwt__unix.watches || lwt__inbox_expected())
     uv_ref(&u->alarm.handle);
   if (!uv_loop_alive(u->loop))
     return LWT_EDEADLK;
@@ -206,6 +206,7 @@ int lwt_unix_attach(struct uv_loop_s *loop, struct lwt_unix **out)
 /* u is no longer this thread's engine. */
 static void leave(struct lwt_unix *u)
 {
+  lwt__inbox_leave();
   if (lwt_get_engine() == &u->engine)
     lwt_set_engine(NULL);
   lwt__unix.here = NULL;
@@ -247,10 +248,14 @@ void lwt_platform_cleanup(void)
     lwt_cleanup();
     return;
   }
+  lwt__inbox_close();
   while (lwt__unix.objects) {
-    for (object = lwt__unix.objects; object; object = object->next)
+    for (lwt__unix.cursor = lwt__unix.objects; (object = lwt__unix.cursor);) {
+      lwt__unix.cursor = object->next;
       object->cut(object, 1);
-    uv_run(u->loop, UV_RUN_ONCE);
+    }
+    if (lwt__unix.objects)
+      uv_run(u->loop, UV_RUN_ONCE);
   }
   leave(u);
   close_handles(u);
@@ -260,6 +265,26 @@ void lwt_platform_cleanup(void)
   if (uv_loop_close(u->loop) == 0)
     lwt__free(u);
   lwt_cleanup();
+}
+
+int lwt_unix_after_fork(void)
+{
+  struct lwt_unix *u = lwt__unix.here;
+  int error;
+
+  lwt__workers_forked(lwt__unix.inbox && lwt__unix.inbox->works);
+  if (!u)
+    return 0;
+  error = lwt__alarm_forked(u);
+  if (!error)
+    error = lwt__inbox_forked();
+  if (!error)
+    error = lwt__unix_error(uv_loop_fork(u->loop));
+  if (error)
+    return error;
+  lwt__works_forked();
+  lwt__calls_forked();
+  return 0;
 }
 
 /* ---- Objects ----------------------------------------------------------- */
@@ -280,6 +305,8 @@ void lwt__unix_add(struct object *object, struct sockets *stack,
 
 struct sockets *lwt__unix_remove(struct object *object)
 {
+  if (lwt__unix.cursor == object)
+    lwt__unix.cursor = object->next;
   if (object->next)
     object->next->prev = object->prev;
   if (object->prev)

@@ -61,8 +61,10 @@ struct object {
 struct lwt__unix_thread {
   struct lwt_unix *here;
   struct object *objects;
+  struct object *cursor; /* the next to be cut */
   unsigned turn;    /* counts polls */
   unsigned watches; /* promises of signals that are pending */
+  struct lwt_loop *inbox; /* or NULL */
 };
 extern __thread struct lwt__unix_thread lwt__unix
   __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -80,6 +82,9 @@ void lwt__unix_add(struct object *object, struct sockets *stack,
                    void (*cut)(struct object *, int));
 /* Returns its stack, for lwt__sockets_left(). */
 struct sockets *lwt__unix_remove(struct object *object);
+
+/* inbox.c: another thread may post to this one. */
+int lwt__inbox_expected(void);
 
 /* Something that succeeds without waiting may do so this often a turn; then it
  * must wait for the next poll, or it would starve everybody else. */
@@ -118,6 +123,8 @@ int lwt__alarm_open(struct lwt_unix *u);
 void lwt__alarm_set(struct lwt_unix *u, uint64_t deadline);
 /* After the close callback. */
 void lwt__alarm_closed(struct lwt_unix *u);
+/* In the child of a fork(). */
+int lwt__alarm_forked(struct lwt_unix *u);
 
 /* ---- error.c ----------------------------------------------------------- */
 
