@@ -51,18 +51,18 @@ typedef void lwt_step_fn(struct lwt_frame *frame);
 #define LWT_STEP __attribute__((noinline, noclone)) static void
 #endif
 
-/* A new thread: a frame of the given type, its other members initialised as
- * in a compound literal, run until its first pending await.  The result is
- * its promise. */
+/* A new thread: a frame of the given type, its other members named as in a
+ * compound literal (.member = value), run until its first pending await.  The
+ * result is its promise. */
 #define LWT_GO(type, step, ...)                                             \
-  lwt__go(sizeof(type), (step), &(type){ { { 0 } }, __VA_ARGS__ }, NULL,    \
+  lwt__go(sizeof(type), (step), __extension__ &(type){ __VA_ARGS__ }, NULL, \
           LWT_WHERE)
 
 /* The same for a frame that owns some of its members from the start: if there
  * is no memory for it, lost(&literal) gives them back. */
 #define LWT_GO_OR(type, step, lost, ...)                                    \
-  lwt__go(sizeof(type), (step), &(type){ { { 0 } }, __VA_ARGS__ }, (lost),  \
-          LWT_WHERE)
+  lwt__go(sizeof(type), (step), __extension__ &(type){ __VA_ARGS__ },       \
+          (lost), LWT_WHERE)
 
 /* First and last statement of a step function. */
 #define lwt_begin(f)                                                        \
