@@ -1,10 +1,12 @@
 #!/bin/sh
-# render.sh SRCDIR OUTDIR HEADER... - the site from documents, NEWS and headers.
+# render.sh SRCDIR OUTDIR HEADER... - the site from documents, manual pages, NEWS
+# and headers.
 # SPDX-License-Identifier: ISC
 #
 # Each document is one page: lowdown makes HTML of it, body.awk adds anchors and
 # colours, template.html the frame.  The same input gives the same bytes.
-# lowdown is $LOWDOWN or found on the path, awk likewise ($AWK).
+# A manual page goes through mandoc and man.awk.  lowdown is $LOWDOWN or found on the
+# path, mandoc and awk likewise ($MANDOC, $AWK).
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -16,6 +18,7 @@ headers="lwt/lwt.h $(printf '%s\n' "$@" | grep -v '^lwt/lwt\.h$' | sort -t / -k 
 doc=$src/doc
 AWK=${AWK:-awk}
 LOWDOWN=${LOWDOWN:-lowdown}
+MANDOC=${MANDOC:-mandoc}
 tmp=$out.tmp
 rm -rf "$tmp"
 mkdir -p "$tmp/work" "$tmp/src"
@@ -80,7 +83,10 @@ nav() {
     [ "$p" = index ] && label=Overview
     echo "<li><a href=\"$2$p.html\"$here>$label</a></li>"
   done
+  here=
+  [ "$1" = man ] && here=' aria-current="page"'
   echo '</ul><p>Reference</p><ul>'
+  echo "<li><a href=\"$2man/index.html\"$here>Manual pages</a></li>"
   for h in $headers; do
     here=
     [ "$h" = "$1" ] && here=' aria-current="page"'
@@ -166,6 +172,35 @@ for file in $sources; do
     -f "$doc/highlight.awk" -f "$doc/source.awk" "$src/$file" |
     assemble "$file" "$up" "$file · lwt" source >"$tmp/src/$file.html"
 done
+
+# ---- Manual pages ------------------------------------------------------------
+
+manuals=$(cd "$doc/man" && ls ./*.[37] | sed 's|^\./||')
+(cd "$src" && "$AWK" -f doc/man/links.awk $headers doc/man/*.[37]) >"$work/man-pages"
+mkdir -p "$tmp/man"
+{
+  printf '<h1>Manual pages</h1><p>The same pages as those of <code>man</code>. %s</p>' \
+    '<a href="lwt.7.html">lwt(7)</a> is the one to begin with.'
+  echo '<dl class="manuals">'
+  for page in $manuals; do
+    names=$("$AWK" -v page="$page" '$2 == page && $1 !~ /_at\.[37]$/ {
+      sub(/\.[37]$/, "", $1); printf "%s<code>%s</code>", n++ ? ", " : "", $1 }' \
+      "$work/man-pages")
+    echo "<dt><a href=\"$page.html\">$names</a></dt>"
+    sed -n 's/^\.Nd \(.*\)/<dd>\1<\/dd>/p' "$doc/man/$page"
+  done
+  echo '</dl>'
+} | assemble man ../ "Manual pages · lwt" source >"$tmp/man/index.html"
+for page in $manuals; do
+  "$MANDOC" -T html -O fragment,man=%N.%S.html "$doc/man/$page" |
+    "$AWK" -v symbols="$work/symbols" -v pages="$work/man-pages" -v page="$page" \
+      -v toc="$work/man.toc" -v root=../ -f "$doc/highlight.awk" -f "$doc/man.awk" \
+      >"$work/man.body"
+  contents man >"$work/contents"
+  assemble man ../ "${page%.*}(${page##*.}) · lwt" "page manual" <"$work/man.body" \
+    >"$tmp/man/$page.html"
+done
+: >"$work/contents"
 
 # Shown at any depth: absolute links.
 assemble 404 / "Not found · lwt" page <"$doc/404.html" >"$tmp/404.html"

@@ -1,9 +1,10 @@
 #!/bin/sh
-# doc-code.sh - every C block of the documents compiles; programs run.
+# doc-code.sh - every C block of the documents and every example of the manual
+# pages compiles; programs run.
 # SPDX-License-Identifier: ISC
 #
-# The kinds of blocks are in doc-code.awk.  Give names of documents to look at
-# these only.
+# The kinds of blocks are in doc-code.awk, how a manual page says them in
+# man-code.awk.  Give names of documents to look at these only.
 . "$(dirname "$0")/tap.sh"
 
 flags="-Wall -Wextra -Werror -I$top_srcdir -I$top_srcdir/lwt -I$top_srcdir/net
@@ -53,7 +54,7 @@ part_of() { # FILE.c PATH: whether the block's lines are lines of the file
 
 block() { # ID LINE KIND FROM
   file=$tap_dir/$1.c
-  label="${1%-*}.md:$2: $3"
+  label="$shown:$2: $3"
   case $3 in
     fragment | body)
       # shellcheck disable=SC2086
@@ -77,7 +78,8 @@ block() { # ID LINE KIND FROM
   esac
 }
 
-[ $# -gt 0 ] || set -- "$top_srcdir"/README.md "$top_srcdir"/doc/*.md
+[ $# -gt 0 ] || set -- "$top_srcdir"/README.md "$top_srcdir"/doc/*.md \
+  "$top_srcdir"/doc/man/*.[37]
 # Each `name()` in the text is the name of something in the tree or in the
 # document's own code.
 names_exist() { # DOCUMENT
@@ -94,7 +96,14 @@ names_exist() { # DOCUMENT
 
 for document; do
   [ -f "$document" ] || continue
-  try "$(basename "$document"): the functions that it names exist" names_exist "$document"
+  shown=$(basename "$document")
+  case $document in
+    *.[37])
+      awk -f "$top_srcdir/tests/man-code.awk" "$document" >"$tap_dir/$shown.md" || exit 99
+      document=$tap_dir/$shown.md
+      ;;
+    *) try "$shown: the functions that it names exist" names_exist "$document" ;;
+  esac
   awk -v dir="$tap_dir" -v name="$(basename "$document" .md)" \
     -f "$top_srcdir/tests/doc-code.awk" "$document" >"$tap_dir/list" || exit 99
   while read -r id line kind from; do

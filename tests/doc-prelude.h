@@ -14,6 +14,7 @@
 #include <lwt/engine.h>
 #include <lwt/platform.h>
 #include <lwt/stack.h>
+#include <lwt/sync.h>
 
 #include "tap.h"
 

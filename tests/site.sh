@@ -7,7 +7,7 @@
 [ "$PYTHON" != : ] || skip_all "no Python 3"
 site=$top_builddir/doc/site
 [ -f "$site/index.html" ] || site=$top_srcdir/doc/site
-[ -f "$site/index.html" ] || skip_all "the site was not rendered: no lowdown"
+[ -f "$site/index.html" ] || skip_all "the site was not rendered: no lowdown or mandoc"
 
 render() { # DIRECTORY
   # shellcheck disable=SC2086  # words
@@ -32,11 +32,12 @@ top_links() {
 try "the links of README.md lead somewhere" top_links
 
 # In another lowdown some bytes may differ: compare two runs of this one.
-if ${LOWDOWN:-lowdown} /dev/null >/dev/null 2>&1; then
+if ${LOWDOWN:-lowdown} /dev/null >/dev/null 2>&1 &&
+  ${MANDOC:-mandoc} /dev/null >/dev/null 2>&1; then
   render "$tap_dir/first" && site=$tap_dir/first
   try "rendering again gives the same bytes" same_again
 else
-  skip "rendering again gives the same bytes" "no lowdown"
+  skip "rendering again gives the same bytes" "no lowdown or no mandoc"
 fi
 
 "$PYTHON" "$top_srcdir/tests/site_pages.py" "$site" $tap_count >"$tap_dir/tap"
