@@ -219,7 +219,9 @@ int lwt__inbox_expected(void)
 {
   struct lwt_loop *loop = lwt__unix.inbox;
 
-  return loop && atomic_load_explicit(&loop->handles, memory_order_acquire);
+  /* Who gave the last handle back may have posted before: look in this order. */
+  return loop && (atomic_load_explicit(&loop->handles, memory_order_acquire) ||
+                  atomic_load_explicit(&loop->head, memory_order_acquire));
 }
 
 /* dup2() gives the new descriptor the old number, which libuv knows. */

@@ -313,6 +313,23 @@ static void post_limits(void)
   lwt_loop_unref(here);
 }
 
+static void settle(void *r)
+{
+  lwt_fulfill(r, NULL);
+}
+
+/* The last handle goes while a post is still on its way. */
+static void last_post(void)
+{
+  struct lwt_loop *here = lwt_loop_here();
+  struct lwt_resolver r;
+  lwt_t *p = lwt_wait(&r);
+
+  is_int(lwt_post(here, settle, &r, NULL), 0, "a post");
+  lwt_loop_unref(here);
+  is_int(lwt_run(p), 0, "comes though no handle is left");
+}
+
 static void *let_go_later(void *arg)
 {
   lwt_loop_unref(arg);
@@ -545,6 +562,7 @@ int main(void)
   cleanup_waits();
   posts();
   post_limits();
+  last_post();
   deadlock();
   to_oneself();
   calls();
