@@ -67,7 +67,7 @@ function includes(s,    out, file) {
         ".html\">" file "</a>"
     else if (file ~ /^lwt-(net|http)\.h$/)
       out = out "<a href=\"" root "src/net/" file ".html\">" file "</a>"
-    else if (file ~ /^lwt\//)
+    else if (file ~ /^lwt(-unix)?\//)
       out = out "<a href=\"" root "src/" file ".html\">" file "</a>"
     else
       out = out file

@@ -17,8 +17,11 @@ os.chdir(os.environ.get("top_srcdir") or os.path.join(os.path.dirname(__file__),
 MANDOC = os.environ.get("MANDOC") or "mandoc"
 PAGES = {os.path.basename(p): open(p, encoding="utf-8").read()
          for p in sorted(glob.glob("doc/man/*.[37]"))}
+MAKEFILE = open("Makefile.am", encoding="utf-8").read()
 HEADERS = (os.environ.get("public_headers") or " ".join(
-    glob.glob("lwt/*.h") + glob.glob("lwt-unix/lwt-*.h") + glob.glob("net/lwt-*.h"))).split()
+    re.findall(r"^include_HEADERS \+= (.*)", MAKEFILE, re.M) +
+    re.findall(r"^\t(\S+\.h) ", "".join(re.findall(
+        r"^nobase_include_HEADERS \+= .*\n((?:\t.*\n)+)", MAKEFILE, re.M)), re.M))).split()
 # Not for programs, or the words in front of a declaration.
 NOT_DOCUMENTED = {"LWT_API", "LWT_MUST_USE", "LWT_BUILDING", "LWT_TEST_SHORT"}
 # What the names in a page's text look like that must exist.
@@ -43,6 +46,7 @@ def declarations(path):
 
 
 FUNCTIONS = {}  # name: the header that has it
+ARITY = {}
 MACROS = {}
 CALLED = {}  # function: the macro that calls it
 for header in HEADERS:
@@ -54,6 +58,7 @@ for header in HEADERS:
             found = re.search(r"\b(lwt_\w+)\s*\(", bare)
             if found and not found.group(1).startswith("lwt__"):
                 FUNCTIONS.setdefault(found.group(1), header)
+                ARITY[found.group(1)] = bare[found.end():].count(",") + 1
     for name, body in re.findall(r"^\s*#\s*define\s+(\w+)\([^)]*\)\s*(\w+)\(", code(header),
                                  re.M):
         CALLED[body] = name
@@ -206,6 +211,8 @@ def agree():
                 elif name + "_at" in FUNCTIONS:
                     target = name + "_at"
                     arguments = [a for a in arguments if a != "void"] + ["const char *where"]
+                    if len(arguments) < ARITY[target]:
+                        continue  # the macro gives more
                 else:
                     if name not in MACROS and OURS.match(name):
                         yield f"{page}: {name}"
