@@ -36,6 +36,9 @@ static int cancel_leaf(struct promise *p)
   } else if (p->kind == K_QUEUED) {
     cancel_queued(p);
     return 1;
+  } else if (p->kind == K_SELECT) {
+    lwt__select_cancel(p);
+    return 1;
   } else if (!(p->flags & F_CANCELABLE)) {
     return 0;
   } else if (p->flags & F_STOP) {

@@ -15,7 +15,7 @@ void lwt_seed(uint64_t seed)
 }
 
 /* xorshift64*, uniform enough below n. */
-static size_t random_below(size_t n)
+size_t lwt__random_below(size_t n)
 {
   uint64_t x = lwt__t.random;
 
@@ -390,6 +390,10 @@ void lwt__run_entry(struct entry *e, struct promise *source)
 {
   struct group *g = e->owner;
 
+  if (unlikely(g->p.kind == K_SELECT)) {
+    lwt__run_select(e, source);
+    return;
+  }
   e->owner = NULL;
   g->left--;
   if (g->p.state == LWT_PENDING && !(g->p.flags & (F_KILL | F_DECIDED))) {
@@ -434,7 +438,7 @@ static size_t settled_input(size_t n, lwt_t *const ps[], int at_random)
     return n;
   wanted = rejected ? LWT_REJECTED : LWT_FULFILLED;
   k = rejected ? rejected : fulfilled;
-  k = at_random && k > 1 ? random_below(k) : 0;
+  k = at_random && k > 1 ? lwt__random_below(k) : 0;
   for (i = 0; lwt__state(ps[i]) != wanted || k-- > 0; i++)
     ;
   return i;

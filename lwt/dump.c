@@ -8,6 +8,7 @@ static const char *const names[K_COUNT] = {
   [K_VALUE] = "value",
   [K_WAIT] = "wait",
   [K_QUEUED] = "queued",
+  [K_SELECT] = "select",
   [K_SLEEP] = "sleep",
   [K_TIMEOUT] = "timeout",
   [K_BIND] = "bind",

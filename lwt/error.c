@@ -47,6 +47,7 @@ const char *lwt_strerror(int code)
   case LWT_ECONNREFUSED: return "connection refused";
   case LWT_EHOSTUNREACH: return "host unreachable";
   case LWT_EALREADY: return "settled already";
+  case LWT_EOF: return "end";
   case LWT_ECANCELED: return "canceled";
   }
   return "error";

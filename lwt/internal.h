@@ -58,6 +58,7 @@ enum kind {
   K_VALUE, /* made settled */
   K_WAIT, /* lwt_wait, lwt_task: settled through a resolver */
   K_QUEUED, /* stands in a wait queue by its own w: pause, locks, channels */
+  K_SELECT, /* a leaf with several waiters of its own */
   K_SLEEP,
   K_TIMEOUT,
   /* one source, no user code that sees failures */
@@ -495,11 +496,14 @@ static inline lwt_t *lwt__oom(void)
   return H(&lwt__no_memory);
 }
 
-/* ---- chain.c, combine.c, frame.c, cancel.c, timer.c, loop.c ------------- */
+/* ---- chain.c, combine.c, select.c, frame.c, cancel.c, timer.c, loop.c --- */
 
 void lwt__run_chain(struct promise *p, struct promise *source);
 void lwt__run_entry(struct entry *e, struct promise *source);
 void lwt__run_group(struct group *g);
+void lwt__run_select(struct entry *e, struct promise *source);
+/* It has happened to none of its cases. */
+void lwt__select_cancel(struct promise *p);
 void lwt__run_frame(struct frame *f, struct promise *source);
 void lwt__group_gone(struct group *g);
 
@@ -519,6 +523,9 @@ void lwt__sever(struct waiter *w);
 void lwt__cancel(struct promise *p, int once);
 /* A pending p has lost its last handle. */
 void lwt__abandon(struct promise *p);
+
+/* The next random number of this thread, below n. */
+size_t lwt__random_below(size_t n);
 
 /* Take a timer out of the wheel. */
 void lwt__timer_remove(struct promise *p);

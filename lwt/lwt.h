@@ -140,7 +140,8 @@ enum {
   LWT_ECONNREFUSED = -111,
   LWT_EHOSTUNREACH = -113,
   LWT_EALREADY = -114, /* the promise is settled */
-  LWT_ECANCELED = -125
+  LWT_ECANCELED = -125,
+  LWT_EOF = -4095 /* the end, no error */
 };
 
 /* The text of a code, never NULL; "error" for codes that it does not know. */
