@@ -25,6 +25,8 @@ int lwt__unix_error(int uv)
     SAME(CASE)
   case UV_ENFILE:
     return LWT_EMFILE;
+  case UV_ENOTEMPTY: /* as POSIX allows */
+    return LWT_EEXIST;
   case UV_ENXIO:
     return LWT_ENODEV;
   case UV_ELOOP:

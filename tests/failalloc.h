@@ -13,24 +13,25 @@
 #define FAILALLOC_H
 
 #include <lwt.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct failalloc {
-  size_t calls;   /* allocations since failalloc_arm() */
-  size_t fail;    /* the first that fails, from 1; 0: none */
-  int all;        /* later ones fail too */
-  size_t failed;  /* that have failed */
-  size_t balance; /* allocated and not freed */
+  atomic_size_t calls;   /* allocations since failalloc_arm(), of any thread */
+  size_t fail;           /* the first that fails, from 1; 0: none */
+  int all;               /* later ones fail too */
+  atomic_size_t failed;  /* that have failed */
+  atomic_size_t balance; /* allocated and not freed */
 };
 static struct failalloc failalloc;
 
 static void *failalloc_alloc(size_t size)
 {
   struct failalloc *f = &failalloc;
+  size_t n = ++f->calls;
   void *p;
 
-  f->calls++;
-  if (f->fail && (f->calls == f->fail || (f->all && f->calls > f->fail))) {
+  if (f->fail && (n == f->fail || (f->all && n > f->fail))) {
     f->failed++;
     return NULL;
   }

@@ -34,7 +34,7 @@ checked() { # TEST
 }
 
 try "the libraries" build_library
-for test in t-unix-thread; do
+for test in t-unix-file t-unix-thread; do
   try "$test" checked $test
 done
 tap_done
