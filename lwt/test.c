@@ -5,12 +5,13 @@
 
 #include <lwt/test.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_TURNS 1000000
 
-static __thread struct {
+static struct {
   int count;
   int failures;
   int muted;
@@ -234,9 +235,9 @@ size_t lwt_test_lost(struct lwt_error *error)
 
 /* ---- Memory ----------------------------------------------------------------------- */
 
-/* Of the process, as lwt_set_allocator() is. */
+/* Of the process, as lwt_set_allocator() is: any thread allocates. */
 static struct {
-  struct lwt_test_counts counts;
+  atomic_size_t calls, failed, held;
   size_t first;
   int all;
   int on;
@@ -244,22 +245,22 @@ static struct {
 
 static void *test_alloc(size_t size)
 {
-  size_t n = ++memory.counts.calls;
+  size_t n = ++memory.calls;
   void *p;
 
   if (memory.first && (n == memory.first || (memory.all && n > memory.first))) {
-    memory.counts.failed++;
+    memory.failed++;
     return NULL;
   }
   if ((p = malloc(size)))
-    memory.counts.held++;
+    memory.held++;
   return p;
 }
 
 static void test_free(void *p)
 {
   if (p)
-    memory.counts.held--;
+    memory.held--;
   free(p);
 }
 
@@ -271,14 +272,19 @@ void lwt_test_memory(void)
 
 void lwt_test_fail(size_t first, int all)
 {
-  memory.counts.calls = memory.counts.failed = 0;
+  memory.calls = memory.failed = 0;
   memory.first = first;
   memory.all = all;
 }
 
+void lwt_test_fail_no_more(void)
+{
+  memory.first = 0;
+}
+
 struct lwt_test_counts lwt_test_counted(void)
 {
-  return memory.counts;
+  return (struct lwt_test_counts){ memory.calls, memory.failed, memory.held };
 }
 
 static void check_run(struct lwt_test_result *r, size_t n)
@@ -286,7 +292,7 @@ static void check_run(struct lwt_test_result *r, size_t n)
   lwt_test_fail(0, 0);
   if ((lwt_live() || lwt_cleanup()) && !r->alive)
     r->alive = n;
-  if (memory.counts.held && !r->lost)
+  if (memory.held && !r->lost)
     r->lost = n;
 }
 
@@ -301,7 +307,7 @@ struct lwt_test_result lwt_test_each_allocation(void (*body)(void *env),
   lwt_cleanup();
   lwt_test_fail(0, 0);
   body(env);
-  n = memory.counts.calls;
+  n = memory.calls;
   if (check)
     check(env, 0);
   check_run(&r, 1);
@@ -310,7 +316,7 @@ struct lwt_test_result lwt_test_each_allocation(void (*body)(void *env),
       lwt_test_fail(i, all);
       body(env);
       if (check)
-        check(env, memory.counts.failed);
+        check(env, memory.failed);
       r.runs++;
       check_run(&r, i);
     }
@@ -336,7 +342,7 @@ int lwt_test_end(const char *name)
   int pass;
 
   if (!lwt_cleanup() && memory.on)
-    held = memory.counts.held;
+    held = memory.held;
   pass = lwt_test_ok(!alive && !timers && !lost && !held, "something is left", name,
                      "%s: nothing is left", name);
   if (!pass && !t.muted) {

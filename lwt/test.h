@@ -31,7 +31,8 @@
  * without pools, in which each promise is one allocation that can fail, and
  * whose misuse the sanitizers and valgrind see.
  *
- * All functions belong to the thread that runs the tests.
+ * All functions belong to the thread that runs the tests; the assertions may be
+ * called from others, one at a time.
  */
 #ifndef LWT_TEST_H
 #define LWT_TEST_H
@@ -163,6 +164,9 @@ LWT_API void lwt_test_memory(void);
 /* Of the allocations that follow, let number `first` (from 1; 0: none) fail,
  * with `all` also those after it.  Counters start again. */
 LWT_API void lwt_test_fail(size_t first, int all);
+
+/* Memory is back; the counters go on. */
+LWT_API void lwt_test_fail_no_more(void);
 
 struct lwt_test_counts {
   size_t calls;  /* allocations since lwt_test_fail() */

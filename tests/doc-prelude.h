@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LWT_TEST_SHORT
 #include <lwt.h>
 #include <lwt/content.h>
 #include <lwt/engine.h>
 #include <lwt/platform.h>
 #include <lwt/stack.h>
 #include <lwt/sync.h>
-
-#include "tap.h"
+#include <lwt/test.h>
 
 LWT_PROMISE(line_p, char *);
 

@@ -19,12 +19,13 @@
 #ifndef NETLAB_H
 #define NETLAB_H
 
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt-net.h>
 #include <lwt/engine.h>
+#include <lwt/test.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct lwt_virtual lab_time;
 static struct lwt_net_hub *lab_hub;
@@ -377,18 +378,26 @@ static int lab_take(void)
 #define got(text) lab_got((text), __LINE__)
 #define quiet() lab_quiet(__LINE__)
 
+static void lab_is(const char *seen, const char *want, int line, const char *name)
+{
+  char where[32];
+
+  snprintf(where, sizeof where, "line %d", line);
+  lwt_test_str(seen, want, "the wire", where, "%s", name);
+}
+
 __attribute__((unused)) static void lab_got(const char *text, int line)
 {
   const char *seen = lab_take() ? lab_describe(lab_seen, lab_seen_len) : "nothing";
 
-  tap_is_str(seen, text, "the wire", "line", line, "%s", text);
+  lab_is(seen, text, line, text);
 }
 
 __attribute__((unused)) static void lab_quiet(int line)
 {
   const char *seen = lab_take() ? lab_describe(lab_seen, lab_seen_len) : "nothing";
 
-  tap_is_str(seen, "nothing", "the wire", "line", line, "nothing more");
+  lab_is(seen, "nothing", line, "nothing more");
 }
 
 __attribute__((unused)) static void lab_discard(void)

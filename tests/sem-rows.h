@@ -152,7 +152,7 @@ static void run_row(const struct row *row, int keep)
     }
   }
   ok(good, "%s%s", row->text, keep ? "" : " (not kept)");
-  if (!good && !tap_muted)
+  if (!good && !lwt_test_muted())
     printf("# inputs %s, script \"%s\": got %s, want %s\n", row->inputs, row->script, got,
            word);
   lwt_drop(p);

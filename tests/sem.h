@@ -13,13 +13,11 @@
 #ifndef SEM_H
 #define SEM_H
 
-#ifdef SEM_ALL
-#define TAP_MUTED 1
-#endif
+#define LWT_TEST_SHORT
 #include <lwt.h>
 #include <lwt/engine.h>
-
-#include "tap.h"
+#include <lwt/test.h>
+#include <string.h>
 
 #define V(n) ((void *)(intptr_t)(n))
 
@@ -39,7 +37,7 @@ __attribute__((unused)) static int noted(const char *want)
 {
   int same = !strcmp(sem_log, want);
 
-  if (!same && !tap_muted)
+  if (!same && !lwt_test_muted())
     printf("# noted \"%s\", want \"%s\"\n", sem_log, want);
   sem_log[0] = 0;
   return same;
@@ -228,7 +226,7 @@ __attribute__((unused)) static int sem_main(const struct sem_topic *topic)
   is_int(lwt_live(), 0, "no promise is left");
   is_int(lwt_timers(), 0, "no timer is left");
   is_int(lwt_cleanup(), 0, "the memory is given back");
-  return tap_done();
+  return lwt_test_done();
 }
 
 #define T(function) { #function, function, 0 }

@@ -1,9 +1,10 @@
 /* t-addr.c - addresses as text.
  * SPDX-License-Identifier: ISC
  */
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt/stack.h>
+#include <lwt/test.h>
+#include <string.h>
 
 static const struct {
   const char *in, *out;
@@ -81,5 +82,5 @@ int main(void)
   ok(!lwt_addr_equal(&a, &b), "addresses differ");
   memset(&a, 0, sizeof a);
   is_str(lwt_addr_format(&a, text, sizeof text), "-", "no address");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -302,5 +302,5 @@ int main(void)
   test_hostile();
   test_limits();
   test_close();
-  return tap_done();
+  return lwt_test_done();
 }

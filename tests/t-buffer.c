@@ -1,10 +1,11 @@
 /* t-buffer.c - packets: slices, chains, sharing, limits, failed allocations.
  * SPDX-License-Identifier: ISC
  */
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt/buffer.h>
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int fail_at = -1, allocations, released;
 
@@ -304,5 +305,5 @@ int main(void)
   test_limit();
   test_failures();
   is_int(lwt_cleanup(), 0, "no promise lives");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -5,11 +5,12 @@
  * checksums, once with the checksums left to the device.  The records must be
  * well formed, and all checksums right.
  */
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt-net.h>
 #include <lwt/engine.h>
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct lwt_virtual virtual;
@@ -210,5 +211,5 @@ int main(void)
   is_int(lwt_live(), 0, "no promise lives");
   is_int(lwt_timers(), 0, "no timer is set");
   is_int(lwt_buf_live(), 0, "no packet lives");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -1,12 +1,14 @@
 /* t-checksum.c - the Internet checksum, against the two-line one.
  * SPDX-License-Identifier: ISC
  */
-#include "tap.h"
 
 #include "../net/checksum.h"
 #include "../net/net.h"
 
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint8_t bytes[70000], out[70000];
 
@@ -204,5 +206,5 @@ int main(void)
   test_pseudo();
   test_finish();
   is_int(lwt_buf_live(), 0, "no packet lives");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -584,7 +584,7 @@ int main(void)
   ok(result[0] && result[1], "two threads, each with its own loop");
   if (start(&thread[0], run_tests, &result[0])) {
     ok(0, "a thread with a stack of %d bytes", STACK);
-    return tap_done();
+    return lwt_test_done();
   }
   pthread_join(thread[0], NULL);
   return result[0];

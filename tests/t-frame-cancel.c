@@ -1,7 +1,8 @@
 /* t-frame-cancel.c - frames that are cancelled, dropped, or have no memory.
  * SPDX-License-Identifier: ISC
  */
-#include "failalloc.h"
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
 #include "sem.h"
 
 static void say(void *text)
@@ -361,10 +362,10 @@ static void no_memory(void)
   lwt_t *p;
 
   lwt_cleanup();
-  failalloc_init();
-  failalloc_arm(1, 1);
+  lwt_test_memory();
+  lwt_test_fail(1, 1);
   p = LWT_GO_OR(struct owner, owner_step, owner_lost, .count = &count);
-  failalloc_arm(0, 0);
+  lwt_test_fail(0, 0);
   ok(failed(p, LWT_ENOMEM) && count == 100,
      "LWT_GO_OR: no memory: lost() gets the literal");
   lwt_drop(p);
@@ -372,13 +373,13 @@ static void no_memory(void)
   p = LWT_GO_OR(struct owner, owner_step, owner_lost, .count = &count);
   ok(is(p, 0) && count == 1, "LWT_GO_OR: else it runs");
   lwt_drop(p);
-  failalloc_arm(1, 1);
+  lwt_test_fail(1, 1);
   p = LWT_GO(struct owner, owner_step, .count = &count);
-  failalloc_arm(0, 0);
+  lwt_test_fail(0, 0);
   ok(failed(p, LWT_ENOMEM) && count == 1, "LWT_GO: no memory");
   lwt_drop(p);
   lwt_cleanup();
-  ok(failalloc.balance == 0, "... and none is lost");
+  ok(lwt_test_counted().held == 0, "... and none is lost");
   lwt_set_allocator(NULL, NULL);
 }
 

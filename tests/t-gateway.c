@@ -6,11 +6,12 @@
  *
  *   browser 10.1.0.9 --hub-- host 10.1.0.1 == client 10.0.0.1 --hub-- 10.0.0.2
  */
-#include "failalloc.h"
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt-net.h>
 #include <lwt/engine.h>
+#include <lwt/test.h>
+#include <stdlib.h>
+#include <string.h>
 
 static struct lwt_virtual virtual;
 static struct lwt_net_hub *hub;
@@ -623,20 +624,20 @@ static void no_report(struct lwt_error error, const char *where)
 
 static void test_failures(void)
 {
-  struct failalloc_result r;
+  struct lwt_test_result r;
 
   lwt_on_lost(no_report);
-  r = failalloc_each(all, NULL, NULL);
+  r = lwt_test_each_allocation(all, NULL, NULL);
   ok(r.runs > 4, "%d runs with a failing allocation", (int)r.runs);
   is_int(r.alive, 0, "nothing alive");
-  is_int(r.leaked, 0, "nothing leaked");
+  is_int(r.lost, 0, "nothing leaked");
 }
 
 int main(void)
 {
   uint32_t i, x = 1;
 
-  failalloc_init();
+  lwt_test_memory();
   lwt_virtual_init(&virtual);
   lwt_set_engine(&virtual.engine);
   for (i = 0; i < sizeof pattern; i++) {
@@ -653,5 +654,5 @@ int main(void)
   test_udp();
   test_names();
   test_failures();
-  return tap_done();
+  return lwt_test_done();
 }

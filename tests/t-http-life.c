@@ -3,7 +3,6 @@
  *
  * Over a pipe, in virtual time.
  */
-#include "tests/failalloc.h"
 #include "tests/http-handler.h"
 
 /* ---- Time ------------------------------------------------------------------ */
@@ -388,7 +387,7 @@ static void serve_everything(void *env)
 
 static void test_memory(void)
 {
-  struct failalloc_result r;
+  struct lwt_test_result r;
   char *scripts[] = {
     GET("/") LAST("/chain?20000"),
     POST("Transfer-Encoding: chunked\r\n", "3\r\n123\r\n2\r\n45\r\n0\r\n\r\n{10}")
@@ -401,18 +400,18 @@ static void test_memory(void)
 
   lwt_on_lost(ignore_lost);
   for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
-    r = failalloc_each(everything, NULL, scripts[i]);
-    ok(r.runs > 0 && !r.alive && !r.leaked, "every allocation fails in turn: %zu runs",
+    r = lwt_test_each_allocation(everything, NULL, scripts[i]);
+    ok(r.runs > 0 && !r.alive && !r.lost, "every allocation fails in turn: %zu runs",
        r.runs);
   }
-  r = failalloc_each(serve_everything, NULL, NULL);
-  ok(r.runs > 0 && !r.alive && !r.leaked, "of a whole server too: %zu runs", r.runs);
+  r = lwt_test_each_allocation(serve_everything, NULL, NULL);
+  ok(r.runs > 0 && !r.alive && !r.lost, "of a whole server too: %zu runs", r.runs);
   is_int(alive_producers, 0, "every producer was dropped");
 }
 
 int main(void)
 {
-  failalloc_init();
+  lwt_test_memory();
   lwt_on_lost(http_on_lost);
   test_time();
   test_stop();
@@ -425,5 +424,5 @@ int main(void)
   test_memory();
   http_nothing_left();
   lwt_cleanup();
-  return tap_done();
+  return lwt_test_done();
 }

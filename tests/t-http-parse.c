@@ -634,5 +634,5 @@ int main(void)
   test_paths();
   test_ranges();
   test_dates();
-  return tap_done();
+  return lwt_test_done();
 }

@@ -329,5 +329,5 @@ int main(void)
   test_options();
   is_int(alive_producers, 0, "every producer was dropped");
   http_nothing_left();
-  return tap_done();
+  return lwt_test_done();
 }

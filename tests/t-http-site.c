@@ -3,8 +3,6 @@
  */
 #include "tests/http.h"
 
-#include "tests/failalloc.h"
-
 #define GIB (UINT64_C(1) << 30)
 
 /* ---- A tree of files in memory --------------------------------------------- */
@@ -464,18 +462,18 @@ static void test_memory(void)
 
   lwt_on_lost(ignore_lost);
   for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
-    struct failalloc_result r = failalloc_each(everything, NULL, scripts[i]);
+    struct lwt_test_result r = lwt_test_each_allocation(everything, NULL, scripts[i]);
 
-    ok(r.runs > 0 && !r.alive && !r.leaked, "every allocation fails in turn: %zu runs",
+    ok(r.runs > 0 && !r.alive && !r.lost, "every allocation fails in turn: %zu runs",
        r.runs);
-    if (r.alive || r.leaked)
-      printf("# alive after %zu, leaked after %zu\n", r.alive, r.leaked);
+    if (r.alive || r.lost)
+      printf("# alive after %zu, leaked after %zu\n", r.alive, r.lost);
   }
 }
 
 int main(void)
 {
-  failalloc_init();
+  lwt_test_memory();
   lwt_on_lost(http_on_lost);
   tree.content.ops = &memory_ops;
   test_paths();
@@ -489,5 +487,5 @@ int main(void)
   is_int(tree.entries, 0, "every file was closed");
   http_nothing_left();
   lwt_cleanup();
-  return tap_done();
+  return lwt_test_done();
 }

@@ -1,11 +1,11 @@
 /* t-hub.c - the Ethernet in memory, good and bad, and captures.
  * SPDX-License-Identifier: ISC
  */
-#include "failalloc.h"
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt-net.h>
 #include <lwt/engine.h>
+#include <lwt/test.h>
+#include <string.h>
 
 #define PORTS 4
 
@@ -526,16 +526,16 @@ static void bad_day(void *env)
 
 static void test_failures(void)
 {
-  struct failalloc_result r = failalloc_each(bad_day, NULL, NULL);
+  struct lwt_test_result r = lwt_test_each_allocation(bad_day, NULL, NULL);
 
   ok(r.runs > 4, "%d runs with a failing allocation", (int)r.runs);
   is_int(r.alive, 0, "nothing alive");
-  is_int(r.leaked, 0, "nothing leaked");
+  is_int(r.lost, 0, "nothing leaked");
 }
 
 int main(void)
 {
-  failalloc_init();
+  lwt_test_memory();
   lwt_virtual_init(&virtual);
   lwt_set_engine(&virtual.engine);
   test_switch();
@@ -550,5 +550,5 @@ int main(void)
   test_capture();
   test_million();
   test_failures();
-  return tap_done();
+  return lwt_test_done();
 }

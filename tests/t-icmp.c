@@ -282,5 +282,5 @@ int main(void)
   test_port_unreachable();
   test_rate();
   test_received();
-  return tap_done();
+  return lwt_test_done();
 }

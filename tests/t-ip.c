@@ -548,5 +548,5 @@ int main(void)
   test_config();
   test_names();
   test_tap();
-  return tap_done();
+  return lwt_test_done();
 }

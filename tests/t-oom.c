@@ -6,8 +6,10 @@
  * must end, and nothing may be left.  Scenarios at the end also look at their
  * outcome: the value, or LWT_ENOMEM.
  */
-#include "failalloc.h"
 #undef SEM_ALL
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
+#include <stdlib.h>
 #include "sem.h"
 
 #define TOPICS(X)                                                             \
@@ -28,28 +30,32 @@ static void run_test(void *env)
 }
 
 /* Something that stays behind would be found again by all that follows. */
-static void check_result(struct failalloc_result r, const char *topic, const char *name)
+static void check_result(struct lwt_test_result r, const char *topic, const char *name)
 {
-  ok(!r.alive && !r.leaked, "%s: %s, %zu times with a failing allocation", topic, name,
+  ok(!r.alive && !r.lost, "%s: %s, %zu times with a failing allocation", topic, name,
      r.runs);
   if (r.alive)
     printf("# allocation %zu fails: %zu promises are alive\n", r.alive, lwt_live());
-  else if (r.leaked)
-    printf("# allocation %zu fails: %zu pieces of memory are lost\n", r.leaked,
-           failalloc.balance);
-  if (r.alive || r.leaked)
-    exit(tap_done());
+  else if (r.lost)
+    printf("# allocation %zu fails: %zu pieces of memory are lost\n", r.lost,
+           lwt_test_counted().held);
+  if (r.alive || r.lost)
+    exit(lwt_test_done());
 }
 
 static void run_topic(const struct sem_topic *topic)
 {
+  struct lwt_test_result r;
   size_t i;
 
   running = topic;
   for (i = 0; i < topic->n; i++)
-    if (!topic->tests[i].once)
-      check_result(failalloc_each(run_test, NULL, (void *)(uintptr_t)&topic->tests[i]),
-                   topic->name, topic->tests[i].name);
+    if (!topic->tests[i].once) {
+      lwt_test_mute(1);
+      r = lwt_test_each_allocation(run_test, NULL, (void *)(uintptr_t)&topic->tests[i]);
+      lwt_test_mute(0);
+      check_result(r, topic->name, topic->tests[i].name);
+    }
 }
 
 /* ---- What a call does when there is no memory ------------------------------ */
@@ -109,9 +115,9 @@ static void no_memory(void)
   sem_begin();
   for (how = 0; how <= 13; how++) {
     p = lwt_task_op(&r, cb_call, &stop);
-    failalloc_arm(1, 1);
+    lwt_test_fail(1, 1);
     q = call(how, p, &f, &code);
-    failalloc_arm(0, 0);
+    lwt_test_fail(0, 0);
     ok(code == LWT_ENOMEM && (failed(q, LWT_ENOMEM) || how == 11 || how == 12),
        "no memory (%d): LWT_ENOMEM", how);
     ok(noted(how == 13 ? "stop f" : "stop"), "... and the input was dropped%s",
@@ -119,18 +125,18 @@ static void no_memory(void)
     lwt_drop(q);
   }
   p = lwt_task(&r);
-  failalloc_arm(1, 1);
+  lwt_test_fail(1, 1);
   code = lwt_on_cancel(p, cb_call, &f);
-  failalloc_arm(0, 0);
+  lwt_test_fail(0, 0);
   ok(code == LWT_ENOMEM && pending(p), "no memory: lwt_on_cancel borrows");
   lwt_abandon(&r);
   (void)lwt_error(p);
   lwt_drop(p);
-  failalloc_arm(1, 1);
+  lwt_test_fail(1, 1);
   p = lwt_task(&r);
   q = lwt_fail(LWT_EIO, "disk");
   code = lwt_fulfill(&r, NULL);
-  failalloc_arm(0, 0);
+  lwt_test_fail(0, 0);
   ok(failed(p, LWT_ENOMEM) && code == LWT_EALREADY, "no memory: the resolver is empty");
   ok(failed(q, LWT_ENOMEM), "no memory for another error: LWT_ENOMEM");
   ok(lwt_ref(p) == p, "LWT_ENOMEM can be shared");
@@ -138,9 +144,9 @@ static void no_memory(void)
   lwt_drop(p);
   lwt_drop(q);
   lost();
-  failalloc_arm(1, 1);
+  lwt_test_fail(1, 1);
   lwt_async(lwt_return_owned(NULL, free));
-  failalloc_arm(0, 0);
+  lwt_test_fail(0, 0);
   ok(lost() == 1 && sem_lost.code == LWT_ENOMEM, "no memory for a promise that runs on");
   is_int(lwt_live(), 0, "nothing is left");
 }
@@ -281,7 +287,7 @@ static void run_scenario(void *env)
   const struct scenario *s = env;
   struct lwt_error e;
   void *value = NULL;
-  size_t before = failalloc.failed;
+  size_t before = lwt_test_counted().failed;
   uint64_t next;
 
   sem_begin();
@@ -293,7 +299,7 @@ static void run_scenario(void *env)
     lwt_get_engine()->wait(lwt_get_engine(), next);
   if (e.code == 0 ? (intptr_t)value != s->value : e.code != LWT_ENOMEM)
     wrong++;
-  if (e.code && failalloc.failed == before)
+  if (e.code && lwt_test_counted().failed == before)
     wrong++;
   if (made != dropped)
     wrong++;
@@ -305,8 +311,9 @@ static void run_scenarios(void)
 
   for (i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
     wrong = 0;
-    check_result(failalloc_each(run_scenario, NULL, (void *)(uintptr_t)&scenarios[i]),
-                 "scenario", scenarios[i].name);
+    check_result(
+      lwt_test_each_allocation(run_scenario, NULL, (void *)(uintptr_t)&scenarios[i]),
+      "scenario", scenarios[i].name);
     is_int(wrong, 0, "... its value or LWT_ENOMEM, its values dropped once");
   }
 }
@@ -315,12 +322,12 @@ int main(void)
 {
   size_t i;
 
-  failalloc_init();
+  lwt_test_memory();
   for (i = 0; i < sizeof topics / sizeof *topics; i++)
     run_topic(topics[i]);
   run_scenarios();
   no_memory();
   is_int(lwt_live(), 0, "no promise is left");
   is_int(lwt_timers(), 0, "no timer is left");
-  return tap_done();
+  return lwt_test_done();
 }

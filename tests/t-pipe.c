@@ -1,11 +1,12 @@
 /* t-pipe.c - the flow contract on pipes, and splice.
  * SPDX-License-Identifier: ISC
  */
-#include "failalloc.h"
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt/engine.h>
 #include <lwt/flow.h>
+#include <lwt/test.h>
+#include <stdlib.h>
+#include <string.h>
 
 static struct lwt_virtual virtual;
 static uint8_t pattern[200000];
@@ -324,20 +325,20 @@ static void lost(struct lwt_error error, const char *where)
 
 static void test_failures(void)
 {
-  struct failalloc_result r;
+  struct lwt_test_result r;
 
   lwt_on_lost(lost);
-  r = failalloc_each(all, NULL, NULL);
+  r = lwt_test_each_allocation(all, NULL, NULL);
   ok(r.runs > 4, "%d runs with a failing allocation", (int)r.runs);
   is_int(r.alive, 0, "nothing alive");
-  is_int(r.leaked, 0, "nothing leaked");
+  is_int(r.lost, 0, "nothing leaked");
 }
 
 int main(void)
 {
   uint32_t i, x = 1;
 
-  failalloc_init();
+  lwt_test_memory();
   lwt_virtual_init(&virtual);
   lwt_set_engine(&virtual.engine);
   for (i = 0; i < sizeof pattern; i++) {
@@ -350,5 +351,5 @@ int main(void)
   test_chains();
   test_splice();
   test_failures();
-  return tap_done();
+  return lwt_test_done();
 }

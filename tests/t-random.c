@@ -580,5 +580,5 @@ int main(int argc, char **argv)
 
   lwt_set_allocator(alloc, release);
   programs(first, count);
-  return tap_done();
+  return lwt_test_done();
 }

@@ -2,10 +2,10 @@
  * MUT, CND and MVA.
  * SPDX-License-Identifier: ISC
  */
+#define LWT_TEST_SHORT
 #include <lwt.h>
 #include <lwt/sync.h>
-
-#include "tap.h"
+#include <lwt/test.h>
 
 static int dropped;
 
@@ -288,5 +288,5 @@ int main(void)
   barrier();
   mvar();
   is_int(lwt_live(), 0, "nothing is left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -471,5 +471,5 @@ int main(void)
   odd_windows();
   icmp_connecting();
   icmp_established();
-  return tap_done();
+  return lwt_test_done();
 }

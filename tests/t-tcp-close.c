@@ -469,5 +469,5 @@ int main(void)
   time_wait_bounded();
   fin_out_of_order();
   many_connections();
-  return tap_done();
+  return lwt_test_done();
 }

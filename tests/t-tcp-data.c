@@ -477,5 +477,5 @@ int main(void)
   keepalive();
   user_timeout();
   info();
-  return tap_done();
+  return lwt_test_done();
 }

@@ -13,10 +13,12 @@
  * TIME-WAIT is over nothing may be left.
  */
 #include "../net/tcp.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
 #include <lwt/engine.h>
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { CHUNK = 20000 };
@@ -451,12 +453,12 @@ int main(int argc, char **argv)
   for (i = 1; i < argc; i++)
     ok(trial(strtoull(argv[i], NULL, 0), 1, &bytes), "seed %s", argv[i]);
   if (argc > 1)
-    return tap_done();
+    return lwt_test_done();
   seed = first ? strtoull(first, NULL, 0) : 1;
   for (n += seed; seed < n && failures < 5; seed++)
     failures += !trial(seed, 0, &bytes);
   printf("# %llu bytes, %.1f s of processor time\n", (unsigned long long)bytes,
          (double)(clock() - begin) / CLOCKS_PER_SEC);
   is_int(failures, 0, "transfers over bad networks");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -501,5 +501,5 @@ int main(void)
   sack_tail();
   sack_lies();
   many_holes();
-  return tap_done();
+  return lwt_test_done();
 }

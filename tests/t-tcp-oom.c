@@ -5,10 +5,11 @@
  * and when the stacks are closed nothing is left.
  */
 #include "../net/tcp.h"
-#include "failalloc.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
 #include <lwt/engine.h>
+#include <lwt/test.h>
+#include <string.h>
 
 enum { BYTES = 6000 };
 
@@ -130,8 +131,8 @@ static void wait_for(struct lab *lab, lwt_t *p)
 {
   if (settles(lab, p))
     return;
-  if (failalloc.all && failalloc.failed) {
-    failalloc.fail = 0;
+  if (lwt_test_counted().failed > 1) {
+    lwt_test_fail_no_more();
     lwt_cancel(p);
   } else {
     lab->stuck++;
@@ -203,16 +204,16 @@ static void no_report(struct lwt_error error, const char *where)
 int main(void)
 {
   static struct lab lab;
-  struct failalloc_result r;
+  struct lwt_test_result r;
 
-  failalloc_init();
+  lwt_test_memory();
   lwt_on_lost(no_report);
-  r = failalloc_each(body, check, &lab);
+  r = lwt_test_each_allocation(body, check, &lab);
   printf("# %zu runs\n", r.runs);
   ok(r.runs > 20, "allocations failed");
   is_int(stuck, 0, "every promise settles");
   is_int(unexpected, 0, "nothing is left, and without failures all goes well");
   is_int(r.alive, 0, "no promise lives");
-  is_int(r.leaked, 0, "no memory is lost");
-  return tap_done();
+  is_int(r.lost, 0, "no memory is lost");
+  return lwt_test_done();
 }

@@ -439,5 +439,5 @@ int main(void)
   accept_dropped();
   listener_closed();
   listen_errors();
-  return tap_done();
+  return lwt_test_done();
 }

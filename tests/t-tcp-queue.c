@@ -5,9 +5,11 @@
  * and nothing may be left over.
  */
 #include "../net/tcp.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint64_t state;
 
@@ -259,5 +261,5 @@ int main(void)
   send_queue();
   receive_queue();
   reassembly();
-  return tap_done();
+  return lwt_test_done();
 }

@@ -266,5 +266,5 @@ int main(void)
   shrunk_window();
   zero_window();
   closed_for_long();
-  return tap_done();
+  return lwt_test_done();
 }

@@ -1,8 +1,10 @@
 /* t-tcp-wire.c - TCP headers and options, and what is done with odd ones.
  * SPDX-License-Identifier: ISC
  */
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
+#include <string.h>
 #include "../net/tcp.h"
-#include "tap.h"
 
 static uint64_t state = 1;
 
@@ -173,5 +175,5 @@ int main(void)
   illegal();
   round_trip();
   garbage();
-  return tap_done();
+  return lwt_test_done();
 }

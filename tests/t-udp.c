@@ -353,5 +353,5 @@ int main(void)
   test_send();
   test_full_device();
   test_failures();
-  return tap_done();
+  return lwt_test_done();
 }

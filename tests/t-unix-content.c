@@ -5,11 +5,13 @@
  */
 #define _GNU_SOURCE
 #include "plain.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
 #include <fcntl.h>
 #include <lwt-unix.h>
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unix.h>
 
@@ -254,5 +256,5 @@ int main(void)
   is_int(lwt_buf_live(), 0, "no packet left");
   snprintf(command, sizeof command, "rm -rf %s", dir);
   is_int(system(command), 0, "cleaned up");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -4,10 +4,11 @@
  * The clock is real here: no sleep may end early; how late they end is looked at
  * once, with the best of many.
  */
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt-unix.h>
+#include <lwt/test.h>
 #include <signal.h>
+#include <string.h>
 #include <uv.h>
 
 /* ---- Time -------------------------------------------------------------- */
@@ -379,5 +380,5 @@ int main(void)
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
   lwt_platform_cleanup();
-  return tap_done();
+  return lwt_test_done();
 }

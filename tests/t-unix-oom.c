@@ -6,10 +6,12 @@
  * gives up by itself (abort) when it cannot keep track of a descriptor; that is
  * counted apart.
  */
-#include "failalloc.h"
 #include "unix-flows.h"
 
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <uv.h>
 
@@ -198,16 +200,16 @@ static void libuv_fails(void)
 
 int main(void)
 {
-  struct failalloc_result r;
+  struct lwt_test_result r;
 
   lwt_on_lost(lost);
   libuv_fails();
-  failalloc_init();
-  r = failalloc_each(everything, NULL, NULL);
+  lwt_test_memory();
+  r = lwt_test_each_allocation(everything, NULL, NULL);
   ok(r.runs > 40, "%zu runs", r.runs);
   is_int(r.alive, 0, "no promise is left");
-  is_int(r.leaked, 0, "no memory is left");
+  is_int(r.lost, 0, "no memory is left");
   is_int(lwt_live(), 0, "no promise left");
   is_int(lwt_buf_live(), 0, "no packet left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -1,9 +1,9 @@
 /* t-unix-signal.c - signals as promises.
  * SPDX-License-Identifier: ISC
  */
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt-unix.h>
+#include <lwt/test.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -175,5 +175,5 @@ int main(void)
   lwt_platform_cleanup();
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
-  return tap_done();
+  return lwt_test_done();
 }

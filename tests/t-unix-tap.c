@@ -6,16 +6,18 @@
  */
 #define _GNU_SOURCE /* unshare */
 #include "plain.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <lwt-unix.h>
+#include <lwt/test.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
@@ -437,5 +439,5 @@ int main(void)
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
   is_int(lwt_buf_live(), 0, "no packet left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -4,10 +4,10 @@
  *
  * Runs under ThreadSanitizer, too (tests/tsan.sh).
  */
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt-unix.h>
 #include <lwt-unix/thread.h>
+#include <lwt/test.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -571,5 +571,5 @@ int main(void)
   lwt_platform_cleanup();
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -244,5 +244,5 @@ int main(void)
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
   is_int(lwt_buf_live(), 0, "no packet left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -1,12 +1,14 @@
 /* t-wire.c - each header parsed, emitted, cut short, spoilt.
  * SPDX-License-Identifier: ISC
  */
-#include "tap.h"
 
 #include "../net/wire.h"
 
+#define LWT_TEST_SHORT
 #include <lwt/buffer.h>
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Frames as they went over a wire. */
 static const uint8_t ether[] = { 0x52, 0x54, 0, 1, 2, 3, 2, 0, 0, 0, 0, 9, 0x08, 0x06 };
@@ -194,5 +196,5 @@ int main(void)
   test_udp();
   test_noise();
   is_int(lwt_live() + lwt_buf_live(), 0, "nothing lives");
-  return tap_done();
+  return lwt_test_done();
 }

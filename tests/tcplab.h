@@ -18,11 +18,13 @@
 #define TCPLAB_H
 
 #include "../net/tcp.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
 #include <lwt/engine.h>
+#include <lwt/test.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PEER_ISS = 1000000, PEER_TS = 5000000, LAB_MAX = 4096 };
 
@@ -363,6 +365,14 @@ static const char *lab_next(void)
   return text;
 }
 
+static void lab_is(const char *seen, const char *want, int line, const char *name)
+{
+  char where[32];
+
+  snprintf(where, sizeof where, "line %d", line);
+  lwt_test_str(seen ? seen : "nothing", want, "sent", where, "%s", name);
+}
+
 static void lab_out_is(int line, const char *format, ...)
   __attribute__((format(printf, 2, 3), unused));
 static void lab_out_is(int line, const char *format, ...)
@@ -374,7 +384,7 @@ static void lab_out_is(int line, const char *format, ...)
   va_start(ap, format);
   vsnprintf(want, sizeof want, format, ap);
   va_end(ap);
-  tap_is_str(seen ? seen : "nothing", want, "sent", "line", line, "%s", want);
+  lab_is(seen, want, line, want);
 }
 #define out(...) lab_out_is(__LINE__, __VA_ARGS__)
 #define quiet() lab_quiet(__LINE__)
@@ -383,7 +393,7 @@ __attribute__((unused)) static void lab_quiet(int line)
 {
   const char *seen = lab_next();
 
-  tap_is_str(seen ? seen : "nothing", "nothing", "sent", "line", line, "nothing more");
+  lab_is(seen, "nothing", line, "nothing more");
   while (lab_next())
     ;
 }
@@ -558,8 +568,6 @@ __attribute__((unused)) static void lab_listen(unsigned backlog)
 
   net_tcp_listen(&lab.stack, &any, backlog, &lab_listener);
 }
-
-
 
 /* As lwt_flow_close() and lwt_flow_abort(). */
 __attribute__((unused)) static lwt_t *close_flow(struct lwt_flow *flow)

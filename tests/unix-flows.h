@@ -5,10 +5,12 @@
 #define UNIX_FLOWS_H
 
 #include "plain.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
 #include <lwt-unix.h>
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAYBE __attribute__((unused)) /* not by every test */
 

@@ -10,10 +10,11 @@
  *     -Inet tests/fuzz/fuzz-stack.c lwt/[a-z]*.c net/[a-z]*.c -o fuzz-stack
  *   ./fuzz-stack NEW tests/fuzz/corpus/stack
  */
-#include "../tap.h"
-
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
 #include <dirent.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define INPUT_MAX 65536
 #define MAX_FILES 1000
@@ -149,5 +150,5 @@ int main(int argc, char **argv)
     ok(1, "%s and %d mutations of it", names[i], MUTATIONS);
     free(names[i]);
   }
-  return tap_done();
+  return lwt_test_done();
 }
