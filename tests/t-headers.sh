@@ -5,7 +5,7 @@
 
 : "${public_headers:=$(cd "$top_srcdir" && ls lwt/*.h)}"
 flags="-fsyntax-only -Wall -Wextra -Wpedantic -Werror
-  -I$top_srcdir -I$top_srcdir/lwt -I$top_srcdir/lwt-unix -I$top_srcdir/net"
+  -I$top_srcdir -I$top_srcdir/lwt -I$top_srcdir/lwt-unix -I$top_srcdir/lwt-xen -I$top_srcdir/net"
 
 # alone HEADER COMPILER LANGUAGE STANDARD
 alone() {

@@ -176,7 +176,7 @@ clean() {
 try "make install DESTDIR=" stage
 pc_dir=$(dirname "$(find "$root" -name lwt.pc)")
 lib_dir=$(dirname "$pc_dir")
-packages=$(cd "$pc_dir" && ls ./*.pc | sed 's|./||; s|\.pc$||')
+packages=$(cd "$pc_dir" && ls ./*.pc | sed 's|./||; s|\.pc$||; /^lwt-xen$/d')
 
 try "the build tree is not mentioned" clean
 for package in $packages; do
@@ -220,4 +220,19 @@ for package in $packages; do
     done
   done
 done
+
+# An image is not a program of this system: it is linked, not run.
+image() {
+  compiler=$(find "$root" -name lwt-xen-cc)
+  # shellcheck disable=SC2046
+  LWT_XEN_ROOT=$root "$compiler" -o "$tap_dir/image" "$tap_dir/platform.c" \
+    $(pc --cflags --libs lwt-xen) &&
+    readelf -n "$tap_dir/image" | grep '^ *Xen .*0x00000004' &&
+    ! readelf -lW "$tap_dir/image" | grep 'LOAD.* RWE '
+}
+if [ -e "$pc_dir/lwt-xen.pc" ]; then
+  try "lwt-xen: an image, W^X" image
+else
+  skip "lwt-xen: an image, W^X" "not built"
+fi
 tap_done

@@ -1,0 +1,34 @@
+/* platform.c - what lwt/platform.h offers by name, but engine and shutdown.
+ * SPDX-License-Identifier: ISC
+ */
+#include "xen.h"
+
+int lwt_platform_netif(const char *name, struct lwt_netif **netif)
+{
+  (void)name;
+  (void)netif;
+  return LWT_ENODEV;
+}
+
+int lwt_platform_sockets(struct lwt_stack **stack)
+{
+  (void)stack;
+  return LWT_ENOSYS;
+}
+
+int lwt_platform_content(const char *name, struct lwt_content **content)
+{
+  (void)name;
+  (void)content;
+  return LWT_ENODEV;
+}
+
+int lwt_platform_random(void *bytes, size_t len)
+{
+  return hypercall_random(bytes, len);
+}
+
+int64_t lwt_platform_wallclock(void)
+{
+  return lwt__xen_wallclock();
+}

@@ -1,0 +1,111 @@
+/* xen.h - what the files of lwt-xen/ share.
+ * SPDX-License-Identifier: ISC
+ *
+ * Read lwt-xen.h first, then hypercall.h (the seam below), events.c and engine.c.
+ *
+ * What a backend, xenstored or the console daemon has written is not believed:
+ * each value is read once, into a local, and checked before it is used.
+ *
+ * A settled promise runs its callbacks at once, and they may close the object
+ * that is settling it: settle last, and look at nothing afterwards; or hold
+ * callbacks back (lwt__hold()) while at work.
+ */
+#ifndef LWT_XEN_INTERNAL_H
+#define LWT_XEN_INTERNAL_H
+
+#include <lwt/memory.h>
+
+#include "hypercall.h"
+
+#include <lwt-xen.h>
+#include <lwt/engine.h>
+#include <lwt/sync.h>
+
+#define CONTAINER(ptr, type, member) \
+  ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+#define xen_mb() __sync_synchronize()
+#define xen_rmb() __asm__ volatile("" ::: "memory")
+#define xen_wmb() __asm__ volatile("" ::: "memory")
+
+/* One access, which the compiler neither repeats nor tears. */
+#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
+
+/* ---- clock.c ----------------------------------------------------------- */
+
+/* Xen's system time in nanoseconds; never goes backwards. */
+uint64_t lwt__xen_now(void);
+/* Unix time in nanoseconds. */
+int64_t lwt__xen_wallclock(void);
+
+/* ---- events.c ---------------------------------------------------------- */
+
+/* HVM_PARAM_...; LWT_ENODEV if it is not set. */
+int lwt__xen_param(uint32_t index, uint64_t *value);
+
+/* Map the shared page and mask every port.  Returns 0 or an error. */
+int lwt__events_init(void);
+/* After a resume: the page is mapped anew, all ports of devices are gone;
+ * who waits for one is rejected with LWT_ESHUTDOWN. */
+int lwt__events_resume(void);
+extern struct shared_info *lwt__shared_info;
+
+/* A port, in its owner's memory. */
+struct lwt__port {
+  /* Called from the run loop when the port has had events; may free it.  Or
+   * NULL. */
+  void (*call)(void *env);
+  void *env;
+  uint32_t number; /* 0: not open */
+  uint32_t listed; /* private, as is what follows */
+  uint64_t count;
+  struct lwt_condition waiters;
+  uint8_t fixed, ours;
+};
+
+/* Look at a port that the toolstack has made (console, xenstore).  Returns 0,
+ * LWT_EINVAL or LWT_EBUSY.  call and env are set by the caller, here and below. */
+int lwt__port_bind(struct lwt__port *port, uint32_t number);
+/* A new port that domain `remote` may connect to. */
+int lwt__port_alloc(struct lwt__port *port, uint16_t remote);
+/* No more events; the port is closed unless it is the toolstack's.  Who waits is
+ * rejected with LWT_ECONNABORTED.  No effect on one that is not open. */
+void lwt__port_free(struct lwt__port *port);
+/* Tell the other end. */
+void lwt__port_notify(const struct lwt__port *port);
+/* Act as if an event had come: in the next turn call is called again. */
+void lwt__port_again(const struct lwt__port *port);
+/* Fulfilled with the count of events when it is more than seen. */
+lwt_xen_count_p *lwt__port_after(struct lwt__port *port, uint64_t seen,
+                                 const char *where) LWT_MUST_USE;
+
+/* Take the events that are there, and call.  Returns how many ports. */
+size_t lwt__events_scan(void);
+/* Sleep until an event comes or the deadline (LWT_NEVER: none). */
+int lwt__events_wait(uint64_t deadline);
+/* For code that runs outside of the loop: sleep until this port has an event or
+ * the deadline (NULL: the deadline only), and forget the event. */
+void lwt__port_sleep(const struct lwt__port *port, uint64_t deadline);
+/* Somebody waits for an event that may come (+1), or no longer (-1). */
+void lwt__events_want(int change);
+/* Ports in use. */
+size_t lwt__events_ports(void);
+
+/* ---- engine.c ---------------------------------------------------------- */
+
+extern struct lwt_engine lwt__xen_engine;
+
+/* ---- console.c --------------------------------------------------------- */
+
+/* Returns 0 or an error; output before it goes to the hypervisor's console. */
+int lwt__console_init(void);
+/* For the C library: put all bytes into the queue.  Waits only for a full queue,
+ * and not for a reader that makes no progress. */
+void lwt__console_put(const char *bytes, size_t len);
+/* For the C library: wait for at least one byte. */
+size_t lwt__console_get(char *bytes, size_t len);
+/* Wait until all is read, or for `patience` without progress. */
+void lwt__console_flush(uint64_t patience);
+
+#endif
