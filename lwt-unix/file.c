@@ -19,6 +19,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* The position is the descriptor's, which others have, too. */
+#define SHARED UINT64_MAX
+
 #define PIECE (32 * LWT_PAGE_SIZE) /* at a time */
 #define SLICES 64
 
@@ -34,6 +37,12 @@ struct lwt_file {
   struct lwt_resolver closer;
   char *temp; /* remove it; or NULL */
 };
+
+static void move(struct lwt_file *file, size_t n)
+{
+  if (file->position != SHARED)
+    file->position += n;
+}
 
 static struct lwt_file *file_of(struct lwt_flow *flow)
 {
@@ -166,7 +175,8 @@ static void call_read(struct fs *fs)
   ssize_t got;
 
   do
-    got = preadv(fs->fd, iov, n, (off_t)fs->offset);
+    got = fs->offset == SHARED ? readv(fs->fd, iov, n)
+                               : preadv(fs->fd, iov, n, (off_t)fs->offset);
   while (got < 0 && errno == EINTR);
   if (got < 0)
     fs->error = lwt__unix_errno();
@@ -182,7 +192,7 @@ static void read_done(struct fs *fs, int wanted)
   if (file->reader == fs) {
     file->reader = NULL;
     if (wanted)
-      file->position += fs->len;
+      move(file, fs->len);
   }
   if (wanted && fs->into) {
     lwt_buf_copy_out(fs->chain, 0, fs->into, (uint32_t)fs->len);
@@ -227,7 +237,7 @@ static lwt_t *read_bytes(struct lwt_file *file, void *bytes, size_t len, uint64_
 
   if (got >= 0) {
     if (at_position)
-      file->position += (size_t)got;
+      move(file, (size_t)got);
     return lwt_return((void *)got);
   }
   if ((fs = lwt__fs_new(NULL, NULL, 0))) {
@@ -296,7 +306,7 @@ static lwt_buf_p *flow_read_buf(struct lwt_flow *flow, size_t max)
   n = slices_of(chain, 0, iov);
   got = read_quick(file, iov, n, file->position);
   if (got > 0) {
-    file->position += (size_t)got;
+    move(file, (size_t)got);
     lwt_buf_trim(chain, chain->total - (uint32_t)got);
     return (lwt_buf_p *)lwt_return_owned(chain, drop_chain);
   }
@@ -322,7 +332,8 @@ static void call_write(struct fs *fs)
 
   while (done < fs->len) {
     n = slices_of(fs->chain, done, iov);
-    put = pwritev(fs->fd, iov, n, (off_t)(fs->offset + done));
+    put = fs->offset == SHARED ? writev(fs->fd, iov, n)
+                               : pwritev(fs->fd, iov, n, (off_t)(fs->offset + done));
     if (put < 0 && errno == EINTR)
       continue;
     if (put <= 0) {
@@ -386,7 +397,8 @@ LWT_STEP write_step(struct lwt_frame *frame)
   if (w->chain) {
     w->n = w->chain->total;
     lwt_await(w, write_chain(w->file, take_chain(w), w->offset));
-    w->offset += w->n;
+    if (w->offset != SHARED)
+      w->offset += w->n;
   }
   while (w->left) {
     w->n = w->left > PIECE ? PIECE : w->left;
@@ -394,7 +406,8 @@ LWT_STEP write_step(struct lwt_frame *frame)
                              w->offset));
     w->bytes += w->n;
     w->left -= w->n;
-    w->offset += w->n;
+    if (w->offset != SHARED)
+      w->offset += w->n;
   }
   if (w->at_position)
     w->file->position = w->offset;
@@ -430,15 +443,17 @@ static lwt_t *write_bytes(struct lwt_file *file, struct lwt_buf *chain,
 
   if (!chain && put == len) {
     if (at_position)
-      file->position = offset + put;
+      move(file, put);
     return lwt_return(NULL);
   }
+  if (offset != SHARED)
+    offset += put;
   if (at_position)
     file->writing = 1;
   file->refs++;
   return LWT_GO_OR(struct writing, write_step, end_writing, .file = file, .chain = chain,
                    .bytes = len ? (const uint8_t *)bytes + put : NULL, .left = len - put,
-                   .offset = offset + put, .at_position = at_position);
+                   .offset = offset, .at_position = at_position);
 }
 
 lwt_t *lwt_file_pwrite(struct lwt_file *file, const void *bytes, size_t len,
@@ -550,6 +565,31 @@ const char *lwt_file_path(const struct lwt_file *file)
 
 /* ---- Opening ----------------------------------------------------------- */
 
+static struct lwt_file *file_new(int fd, char *temp)
+{
+  struct lwt_file *file = lwt__alloc(sizeof *file);
+
+  if (!file)
+    return NULL;
+  memset(file, 0, sizeof *file);
+  file->flow.ops = &file_ops;
+  file->fd = fd;
+  file->refs = 1;
+  file->nowait = 1;
+  file->temp = temp;
+  return file;
+}
+
+struct lwt_flow *lwt__file_shared(int fd)
+{
+  struct lwt_file *file = file_new(fd, NULL);
+
+  if (!file)
+    return NULL;
+  file->position = SHARED;
+  return &file->flow;
+}
+
 /* In a worker.  Takes fd and temp. */
 static void opened(struct fs *fs, int fd, char *temp)
 {
@@ -559,15 +599,9 @@ static void opened(struct fs *fs, int fd, char *temp)
     fs->error = lwt__unix_errno();
   else if (lseek(fd, 0, SEEK_CUR) < 0)
     fs->error = LWT_ENOTSUP;
-  else if (!(file = lwt__alloc(sizeof *file)))
+  else if (!(file = file_new(fd, temp)))
     fs->error = LWT_ENOMEM;
   else {
-    memset(file, 0, sizeof *file);
-    file->flow.ops = &file_ops;
-    file->fd = fd;
-    file->refs = 1;
-    file->nowait = 1;
-    file->temp = temp;
     fs->value = file;
     fs->drop = drop_file;
     return;

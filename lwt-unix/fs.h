@@ -42,7 +42,10 @@ int lwt__fs_remove_all(const char *path);
 /* whole.c: where temporary files go. */
 const char *lwt__temp_root(const char *dir);
 
-/* file.c.  The same with the file's descriptor, which stays open meanwhile. */
+/* file.c.  A flow at the position that fd shares with others; takes fd, unless it
+ * returns NULL: no memory. */
+struct lwt_flow *lwt__file_shared(int fd);
+/* The same with the file's descriptor, which stays open meanwhile. */
 lwt_t *lwt__fs_file(struct fs *fs, struct lwt_file *file, const char *what,
                     void (*call)(struct fs *));
 

@@ -7,7 +7,11 @@
  */
 #include "unix.h"
 
+#include <errno.h>
+#include <lwt-unix/pipe.h>
 #include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 struct listener {
   struct lwt_listener listener;
@@ -17,7 +21,12 @@ struct listener {
   uint8_t ended;    /* uv_close() was called */
   uint8_t closed;   /* libuv is through */
   uint8_t released; /* the program has closed it */
-  uv_tcp_t handle;
+  union {
+    uv_handle_t any;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } handle;
 };
 
 static struct listener *listener_of(struct lwt_listener *listener)
@@ -32,7 +41,7 @@ static void nobody_accepts(struct waiters *q)
   struct listener *l = CONTAINER(q, struct listener, accepts);
 
   if (!l->ended)
-    uv_unref((uv_handle_t *)&l->handle);
+    uv_unref(&l->handle.any);
 }
 
 /* One connection to the first who waits. */
@@ -43,7 +52,7 @@ static void serve(struct listener *l)
 
   if (!l->ready || !lwt__waiters_any(&l->accepts))
     return;
-  flow = lwt__tcp_accept(l->object.stack, (uv_stream_t *)&l->handle);
+  flow = lwt__tcp_accept(l->object.stack, &l->handle.stream);
   l->ready = !flow;
   r = lwt__waiters_next(&l->accepts);
   if (!lwt__waiters_any(&l->accepts))
@@ -60,7 +69,8 @@ static void on_connection(uv_stream_t *stream, int status)
   struct listener *l = stream->data;
 
   if (status < 0) {
-    l->object.stack->stats.accept_errors++;
+    if (l->object.stack)
+      l->object.stack->stats.accept_errors++;
     return;
   }
   l->ready = 1;
@@ -76,7 +86,7 @@ static lwt_flow_p *tcp_accept(struct lwt_listener *listener)
     return lwt_flow_p_fail(LWT_ECONNABORTED, "accept");
   p = lwt__waiters_add(&l->accepts);
   if (lwt_state(p) == LWT_PENDING) {
-    uv_ref((uv_handle_t *)&l->handle);
+    uv_ref(&l->handle.any);
     serve(l);
   }
   return (lwt_flow_p *)p;
@@ -102,7 +112,7 @@ static void end(struct listener *l)
   if (l->ended)
     return;
   l->ended = 1;
-  uv_close((uv_handle_t *)&l->handle, on_closed);
+  uv_close(&l->handle.any, on_closed);
   while ((r = lwt__waiters_next(&l->accepts)).lwt_private)
     lwt_reject(&r, LWT_ECONNABORTED, "accept");
 }
@@ -130,7 +140,8 @@ static struct lwt_addr tcp_local(struct lwt_listener *listener)
   struct sockaddr_storage name;
   int len = sizeof name;
 
-  if (l->ended || uv_tcp_getsockname(&l->handle, (struct sockaddr *)&name, &len))
+  if (l->ended || l->handle.any.type != UV_TCP ||
+      uv_tcp_getsockname(&l->handle.tcp, (struct sockaddr *)&name, &len))
     name.ss_family = AF_UNSPEC;
   return lwt__unix_addr((struct sockaddr *)&name);
 }
@@ -143,43 +154,100 @@ static const struct lwt_listener_ops listener_ops = {
   .local = tcp_local,
 };
 
-static int open_socket(struct listener *l, const struct sockaddr_storage *sa,
-                       unsigned backlog)
+/* The kernel lets one more in, and libuv has one. */
+static int listen_to(struct listener *l, unsigned backlog)
 {
-  unsigned flags = sa->ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
-  int error = uv_tcp_bind(&l->handle, (const struct sockaddr *)sa, flags);
-
-  /* The kernel lets one more in, and libuv has one. */
   backlog = backlog > 2 ? backlog - 2 : 0;
+  return uv_listen(&l->handle.stream, backlog < 65535 ? (int)backlog : 65535,
+                   on_connection);
+}
+
+static struct listener *listener_new(struct sockets *s, uv_handle_type type)
+{
+  struct lwt_unix *u = lwt__unix_here();
+  struct listener *l = u ? lwt__alloc(sizeof *l) : NULL;
+
+  if (!l)
+    return NULL;
+  memset(l, 0, sizeof *l);
+  l->listener.ops = &listener_ops;
+  lwt__waiters_init(&l->accepts, nobody_accepts);
+  if (type == UV_TCP)
+    uv_tcp_init(u->loop, &l->handle.tcp);
+  else
+    uv_pipe_init(u->loop, &l->handle.pipe, 0);
+  l->handle.any.data = l;
+  lwt__unix_add(&l->object, s, listener_cut);
+  return l;
+}
+
+/* error: of libuv, so far. */
+static int opened(struct listener *l, int error, unsigned backlog,
+                  struct lwt_listener **listener)
+{
   if (!error)
-    error = uv_listen((uv_stream_t *)&l->handle, backlog < 65535 ? (int)backlog : 65535,
-                      on_connection);
+    error = listen_to(l, backlog);
+  uv_unref(&l->handle.any);
+  if (error)
+    tcp_close(&l->listener);
+  else
+    *listener = &l->listener;
   return lwt__unix_error(error);
 }
 
 int lwt__tcp_listen(struct lwt_stack *stack, const struct lwt_addr *addr,
                     unsigned backlog, struct lwt_listener **listener)
 {
-  struct lwt_unix *u = lwt__unix_here();
   struct sockaddr_storage sa;
   struct listener *l;
+  unsigned flags;
   int error = lwt__unix_sockaddr(addr, &sa);
 
   if (error)
     return error;
-  if (!u || !(l = lwt__alloc(sizeof *l)))
+  if (!(l = listener_new(lwt__sockets(stack), UV_TCP)))
     return LWT_ENOMEM;
-  memset(l, 0, sizeof *l);
-  l->listener.ops = &listener_ops;
-  lwt__waiters_init(&l->accepts, nobody_accepts);
-  uv_tcp_init(u->loop, &l->handle);
-  l->handle.data = l;
-  lwt__unix_add(&l->object, lwt__sockets(stack), listener_cut);
-  error = open_socket(l, &sa, backlog);
-  uv_unref((uv_handle_t *)&l->handle);
+  flags = sa.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
+  error = uv_tcp_bind(&l->handle.tcp, (const struct sockaddr *)&sa, flags);
+  return opened(l, error, backlog, listener);
+}
+
+/* libuv cuts a path that is too long. */
+int lwt_unix_listen(const char *path, unsigned backlog, struct lwt_listener **listener)
+{
+  struct listener *l;
+
+  if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
+    return LWT_ENAMETOOLONG;
+  lwt__ignore_sigpipe();
+  if (!(l = listener_new(NULL, UV_NAMED_PIPE)))
+    return LWT_ENOMEM;
+  return opened(l, uv_pipe_bind(&l->handle.pipe, path), backlog, listener);
+}
+
+/* Another thread's or process's loop may listen at the same address. */
+int lwt_unix_listen_shared(struct lwt_stack *stack, const struct lwt_addr *addr,
+                           unsigned backlog, struct lwt_listener **listener)
+{
+  struct sockaddr_storage sa;
+  struct listener *l;
+  int fd, on = 1, error = lwt__unix_sockaddr(addr, &sa);
+
   if (error)
-    tcp_close(&l->listener);
+    return error;
+  if (!(l = listener_new(lwt__sockets(stack), UV_TCP)))
+    return LWT_ENOMEM;
+  fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    error = uv_translate_sys_error(errno);
+  else if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on))
+    error = uv_translate_sys_error(errno);
   else
-    *listener = &l->listener;
-  return error;
+    error = uv_tcp_open(&l->handle.tcp, fd);
+  if (error && fd >= 0)
+    close(fd);
+  if (!error)
+    error = uv_tcp_bind(&l->handle.tcp, (const struct sockaddr *)&sa,
+                        sa.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+  return opened(l, error, backlog, listener);
 }

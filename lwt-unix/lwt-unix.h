@@ -1,6 +1,8 @@
 /* lwt-unix.h - promises on Unix: the loop, signals, tap.
  * SPDX-License-Identifier: ISC
  *
+ * Threads, files, pipes and processes have headers of their own in lwt-unix/.
+ *
  * A program needs this header only for what exists on Unix alone: sockets,
  * files and lwt_run() are reached through lwt/platform.h.
  *
@@ -65,6 +67,15 @@ LWT_API struct uv_loop_s *lwt_unix_loop(void);
  * what came in between counts as one with what it was called for.  LWT_EINVAL:
  * not a signal that can be caught. */
 LWT_API lwt_t *lwt_unix_signal(int signo) LWT_MUST_USE;
+
+/* ---- One port for several loops ---------------------------------------- */
+
+/* As lwt_stack_listen() of lwt_platform_sockets(), at an address where other loops,
+ * of other threads or processes of this user, listen in the same way: the kernel
+ * spreads the connections (SO_REUSEPORT).  LWT_EADDRINUSE: somebody listens there
+ * who does not share.  LWT_ENOTSUP, LWT_EINVAL: the system cannot. */
+LWT_API int lwt_unix_listen_shared(struct lwt_stack *stack, const struct lwt_addr *addr,
+                                   unsigned backlog, struct lwt_listener **listener);
 
 /* ---- Devices ----------------------------------------------------------- */
 

@@ -13,7 +13,7 @@
 
 /* A write to a closed socket is an error, not a signal: libuv has no way to say
  * so per socket. */
-static void ignore_sigpipe(void)
+void lwt__ignore_sigpipe(void)
 {
   struct sigaction now;
 
@@ -78,7 +78,7 @@ int lwt_platform_sockets(struct lwt_stack **stack)
     return LWT_ENOMEM;
   memset(s, 0, offsetof(struct sockets, overflow));
   s->stack.ops = &sockets_ops;
-  ignore_sigpipe();
+  lwt__ignore_sigpipe();
   *stack = &s->stack;
   return 0;
 }

@@ -1,4 +1,4 @@
-/* tcp.c - a connection of the kernel's as a struct lwt_flow: its life.
+/* tcp.c - a connection of the kernel's, or a pipe, as a struct lwt_flow: its life.
  * SPDX-License-Identifier: ISC
  *
  * connecting -> open -> (released and closing) -> ended -> closed:
@@ -10,6 +10,9 @@
  *   ended     uv_close() was called.  A program that has not released the flow
  *             gets `error` from whatever it calls.
  *   closed    libuv is through: freed, if released.
+ *
+ * A pipe or terminal is not shut down and not read to its end: it ends when all is
+ * written, the writing end of a pipe already by shutdown().
  *
  * lwt__tcp_end() is the only way to `ended`, on_closed() to `closed`.
  */
@@ -66,9 +69,9 @@ void lwt__tcp_end(struct tcp *t, int code, int reset)
     t->released = 1;
     connecter = take(&t->closer);
   }
-  if (reset && t->fd >= 0)
+  if (reset && t->fd >= 0 && t->kind == TCP)
     setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-  uv_close((uv_handle_t *)&t->handle, on_closed);
+  uv_close(&t->handle.any, on_closed);
   if (t->handles > 1)
     uv_close((uv_handle_t *)&t->timer, on_closed);
   lwt_reject(&connecter, code, "tcp_connect");
@@ -97,7 +100,7 @@ static void linger(struct tcp *t)
     return;
   }
   uv_timer_start(&t->timer, on_tick, LINGER_MS, 0);
-  uv_ref((uv_handle_t *)&t->handle);
+  uv_ref(&t->handle.any);
   if (lwt__tcp_watch(t))
     lwt__tcp_end(t, 0, 0);
 }
@@ -147,12 +150,29 @@ static void on_shutdown(uv_shutdown_t *req, int status)
     lwt_fulfill(&shutter, NULL);
 }
 
+/* A pipe: closing its writing end is all that there is. */
+static void shut_pipe(struct tcp *t)
+{
+  struct lwt_resolver shutter = take(&t->shutter);
+
+  t->shut = SHUT;
+  t->eof = t->eof || t->no_read;
+  if (t->released || t->no_read)
+    lwt__tcp_end(t, 0, 0);
+  lwt_fulfill(&shutter, NULL);
+}
+
 /* Nothing is being written. */
 void lwt__tcp_begin_shutdown(struct tcp *t)
 {
-  int error = uv_shutdown(&t->req.shutdown, (uv_stream_t *)&t->handle, on_shutdown);
   struct lwt_resolver shutter;
+  int error;
 
+  if (t->kind == PIPE) {
+    shut_pipe(t);
+    return;
+  }
+  error = uv_shutdown(&t->req.shutdown, &t->handle.stream, on_shutdown);
   if (!error)
     return;
   t->shut = SHUT;
@@ -193,7 +213,7 @@ static void on_tick(uv_timer_t *timer)
     lwt__tcp_end(t, 0, 0);
     return;
   }
-  left = uv_stream_get_write_queue_size((uv_stream_t *)&t->handle) + t->out_len +
+  left = uv_stream_get_write_queue_size(&t->handle.stream) + t->out_len +
          (t->chain ? t->chain->total : 0);
   if (left == t->left)
     lwt__tcp_end(t, LWT_ETIMEDOUT, 1);
@@ -202,12 +222,16 @@ static void on_tick(uv_timer_t *timer)
 
 static void begin_close(struct tcp *t)
 {
-  uv_timer_init(t->handle.loop, &t->timer);
+  if (t->kind == PIPE && !t->writing) {
+    lwt__tcp_end(t, 0, 0);
+    return;
+  }
+  uv_timer_init(t->handle.any.loop, &t->timer);
   t->timer.data = t;
   t->handles++;
   uv_timer_start(&t->timer, on_tick, STALL_MS, STALL_MS);
   /* The peer may be unable to read before we have read. */
-  if (!t->eof)
+  if (!t->eof && t->kind != PIPE)
     lwt__tcp_watch(t);
   if (t->shut == SHUT) {
     linger(t);
@@ -228,7 +252,10 @@ static lwt_t *tcp_close(struct lwt_flow *flow)
   t->reading = NONE;
   if (t->closed) {
     closer = take(&t->closer);
-    lwt_reject(&closer, t->error, "flow_close");
+    if (t->error)
+      lwt_reject(&closer, t->error, "flow_close");
+    else
+      lwt_fulfill(&closer, NULL);
     lwt__free(t);
     return p;
   }
@@ -260,7 +287,8 @@ static struct lwt_addr name_of(struct lwt_flow *flow,
   struct sockaddr_storage name;
   int len = sizeof name;
 
-  if (t->ended || get(&t->handle, (struct sockaddr *)&name, &len))
+  if (t->ended || t->kind != TCP ||
+      get(&t->handle.tcp, (struct sockaddr *)&name, &len))
     name.ss_family = AF_UNSPEC;
   return lwt__unix_addr((struct sockaddr *)&name);
 }
@@ -289,7 +317,7 @@ static const struct lwt_flow_ops tcp_ops = {
   .local = tcp_local,
 };
 
-static struct tcp *tcp_new(struct sockets *s, uv_loop_t *loop)
+struct tcp *lwt__tcp_new(struct sockets *s, uv_loop_t *loop, enum stream kind)
 {
   struct tcp *t = lwt__alloc(sizeof *t);
 
@@ -299,33 +327,38 @@ static struct tcp *tcp_new(struct sockets *s, uv_loop_t *loop)
   t->flow.ops = &tcp_ops;
   t->fd = -1;
   t->pages = 1;
-  uv_tcp_init(loop, &t->handle);
-  t->handle.data = t;
+  t->kind = (uint8_t)kind;
+  if (kind == TCP)
+    uv_tcp_init(loop, &t->handle.tcp);
+  else
+    uv_pipe_init(loop, &t->handle.pipe, 0);
+  t->handle.any.data = t;
   t->handles = 1;
   lwt__unix_add(&t->object, s, tcp_cut);
   return t;
 }
 
-static void opened(struct tcp *t)
+void lwt__tcp_opened(struct tcp *t)
 {
   t->connecting = 0;
-  uv_fileno((uv_handle_t *)&t->handle, &t->fd);
-  uv_tcp_nodelay(&t->handle, 1);
-  uv_unref((uv_handle_t *)&t->handle);
+  uv_fileno(&t->handle.any, &t->fd);
+  if (t->kind == TCP)
+    uv_tcp_nodelay(&t->handle.tcp, 1);
+  uv_unref(&t->handle.any);
 }
 
 struct lwt_flow *lwt__tcp_accept(struct sockets *s, uv_stream_t *listener)
 {
-  struct tcp *t = tcp_new(s, listener->loop);
+  struct tcp *t = lwt__tcp_new(s, listener->loop, listener->type == UV_TCP ? TCP : LOCAL);
 
   if (!t)
     return NULL;
-  uv_accept(listener, (uv_stream_t *)&t->handle);
-  opened(t);
+  uv_accept(listener, &t->handle.stream);
+  lwt__tcp_opened(t);
   return &t->flow;
 }
 
-static void on_connect(uv_connect_t *req, int status)
+void lwt__tcp_on_connect(uv_connect_t *req, int status)
 {
   struct tcp *t = req->handle->data;
   struct lwt_resolver connecter;
@@ -337,7 +370,7 @@ static void on_connect(uv_connect_t *req, int status)
     return;
   }
   connecter = take(&t->closer);
-  opened(t);
+  lwt__tcp_opened(t);
   lwt_fulfill_owned(&connecter, &t->flow, lwt_flow_abort);
 }
 
@@ -349,9 +382,25 @@ static void connect_stop(void *env)
   lwt__tcp_end(t, LWT_ECANCELED, 1);
 }
 
-lwt_flow_p *lwt__tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to)
+struct tcp *lwt__tcp_connecting(struct sockets *s, enum stream kind, lwt_t **p)
 {
   struct lwt_unix *u = lwt__unix_here();
+  struct tcp *t = u ? lwt__tcp_new(s, u->loop, kind) : NULL;
+
+  if (!t) {
+    *p = lwt_fail(LWT_ENOMEM, "connect");
+    return NULL;
+  }
+  t->connecting = 1;
+  *p = lwt_task_op(&t->closer, connect_stop, t);
+  if (t->closer.lwt_private)
+    return t;
+  lwt__tcp_end(t, LWT_ENOMEM, 0);
+  return NULL;
+}
+
+lwt_flow_p *lwt__tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to)
+{
   struct sockaddr_storage sa;
   struct tcp *t;
   lwt_t *p;
@@ -359,16 +408,10 @@ lwt_flow_p *lwt__tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to)
 
   if (error)
     return lwt_flow_p_fail(error, "tcp_connect");
-  t = u ? tcp_new(lwt__sockets(stack), u->loop) : NULL;
-  if (!t)
-    return lwt_flow_p_fail(LWT_ENOMEM, "tcp_connect");
-  t->connecting = 1;
-  p = lwt_task_op(&t->closer, connect_stop, t);
-  if (t->closer.lwt_private)
-    error = uv_tcp_connect(&t->req.connect, &t->handle, (struct sockaddr *)&sa,
-                           on_connect);
-  else
-    error = UV_ENOMEM;
+  if (!(t = lwt__tcp_connecting(lwt__sockets(stack), TCP, &p)))
+    return (lwt_flow_p *)p;
+  error = uv_tcp_connect(&t->req.connect, &t->handle.tcp, (struct sockaddr *)&sa,
+                         lwt__tcp_on_connect);
   if (error)
     lwt__tcp_end(t, lwt__unix_error(error), 0);
   return (lwt_flow_p *)p;

@@ -1,4 +1,4 @@
-/* tcp.h - what tcp.c and tcp_io.c share.
+/* tcp.h - what tcp.c, tcp_io.c and pipe.c share.
  * SPDX-License-Identifier: ISC
  */
 #ifndef LWT_UNIX_TCP_H
@@ -10,12 +10,18 @@
 
 enum reading { NONE, BYTES, BUF };
 enum shut { OPEN, SHUTTING, SHUT };
+/* A connection; a local socket; a pipe or terminal, which has no two sides that
+ * could be shut down and read to their end. */
+enum stream { TCP, LOCAL, PIPE };
 
 struct tcp {
   struct lwt_flow flow;
   struct object object;
   int fd;
   int error;         /* of all that comes; 0 */
+  uint8_t kind;      /* enum stream */
+  uint8_t no_read;   /* the other end of a pipe's */
+  uint8_t no_write;
   uint8_t reading;   /* enum reading: what the pending read wants */
   uint8_t watched;   /* uv_read_start() */
   uint8_t more;      /* the socket may be readable without an event */
@@ -42,7 +48,12 @@ struct tcp {
   struct lwt_resolver closer; /* connecting: of the flow */
   uint64_t left; /* unsent at the last tick of a close */
 
-  uv_tcp_t handle;
+  union {
+    uv_handle_t any;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } handle;
   uv_timer_t timer;
   union {
     uv_connect_t connect;
@@ -64,7 +75,15 @@ static inline struct lwt_resolver take(struct lwt_resolver *r)
   return taken;
 }
 
-/* tcp.c.  end: close the socket (reset: with RST) and reject what is pending;
+/* tcp.c.  new: of a handle that is not open yet; the loop's.  opened: it is. */
+struct tcp *lwt__tcp_new(struct sockets *s, uv_loop_t *loop, enum stream kind);
+void lwt__tcp_opened(struct tcp *t);
+/* A new flow whose connecting is to be started; *p is its promise, rejected if the
+ * result is NULL. */
+struct tcp *lwt__tcp_connecting(struct sockets *s, enum stream kind, lwt_t **p);
+void lwt__tcp_on_connect(uv_connect_t *req, int status);
+
+/* end: close the socket (reset: with RST) and reject what is pending;
  * code 0: the flow was closed as it should. */
 void lwt__tcp_end(struct tcp *t, int code, int reset);
 void lwt__tcp_begin_shutdown(struct tcp *t);

@@ -1,4 +1,4 @@
-/* tcp_io.c - reading and writing a connection of the kernel's.
+/* tcp_io.c - reading and writing a connection of the kernel's, or a pipe.
  * SPDX-License-Identifier: ISC
  *
  * Read tcp.c first.
@@ -7,7 +7,9 @@
  * memory, so it reads nothing), and the bytes go straight to where the pending
  * read wants them.  No read pending: nothing is read; the socket stops being
  * watched at the first event that nobody wants.  A read that follows a full one
- * does not wait for libuv (`more`).
+ * does not wait for libuv (`more`), nor does one of a pipe or a local socket, where
+ * the other end is near and a system call that finds nothing costs less than a turn
+ * of the loop.
  *
  * Writing.  What the socket takes at once is written at once; the rest goes to
  * libuv in batches, one uv_write at a time.
@@ -16,6 +18,7 @@
 
 #include <errno.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #define READ_PAGES 16 /* at a time */
 #define WRITE_SLICES 64
@@ -40,7 +43,9 @@ ssize_t lwt__tcp_receive(struct tcp *t, const struct iovec *iov, int n)
   ssize_t got;
 
   do
-    got = n == 1 ? recv(t->fd, iov->iov_base, iov->iov_len, 0) : readv(t->fd, iov, n);
+    got = n > 1               ? readv(t->fd, iov, n)
+          : t->kind == PIPE ? read(t->fd, iov->iov_base, iov->iov_len)
+                            : recv(t->fd, iov->iov_base, iov->iov_len, 0);
   while (got < 0 && errno == EINTR);
   return got < 0 ? lwt__unix_errno() : got;
 }
@@ -104,7 +109,7 @@ static ssize_t try_read(struct tcp *t, struct lwt_buf **chain)
 void lwt__tcp_unwatch(struct tcp *t)
 {
   if (t->watched)
-    uv_read_stop((uv_stream_t *)&t->handle);
+    uv_read_stop(&t->handle.stream);
   t->watched = 0;
 }
 
@@ -114,7 +119,7 @@ static void settle_read(struct tcp *t, ssize_t got, struct lwt_buf *chain)
   struct lwt_resolver reader = take(&t->reader);
 
   t->reading = NONE;
-  uv_unref((uv_handle_t *)&t->handle);
+  uv_unref(&t->handle.any);
   if (got <= 0)
     lwt__tcp_unwatch(t);
   if (got < 0)
@@ -152,7 +157,7 @@ int lwt__tcp_watch(struct tcp *t)
   int error = 0;
 
   if (!t->watched)
-    error = uv_read_start((uv_stream_t *)&t->handle, on_alloc, on_readable);
+    error = uv_read_start(&t->handle.stream, on_alloc, on_readable);
   if (error)
     return lwt__unix_error(error);
   t->watched = 1;
@@ -169,7 +174,7 @@ static void read_stop(void *env)
   lwt_abandon(&t->reader);
   t->reading = NONE;
   if (!t->ended)
-    uv_unref((uv_handle_t *)&t->handle);
+    uv_unref(&t->handle.any);
 }
 
 /* Start a read of at most len bytes; bytes NULL: as a chain. */
@@ -185,6 +190,8 @@ static lwt_t *start_read(struct tcp *t, void *bytes, size_t len)
     return lwt_fail(LWT_EBUSY, "flow_read");
   if (t->error || len == 0)
     return lwt_fail(t->error ? t->error : LWT_EINVAL, "flow_read");
+  if (t->no_read)
+    return lwt_fail(LWT_EBADF, "flow_read");
   if (t->eof)
     return lwt_return(NULL);
   t->into = bytes;
@@ -195,10 +202,10 @@ static lwt_t *start_read(struct tcp *t, void *bytes, size_t len)
     t->reading = NONE;
     return p;
   }
-  uv_ref((uv_handle_t *)&t->handle);
+  uv_ref(&t->handle.any);
   got = LWT_EAGAIN;
   chain = NULL;
-  if (t->more && lwt__unix_budget(&t->reads, QUICK))
+  if ((t->more || t->kind != TCP) && lwt__unix_budget(&t->reads, QUICK))
     got = try_read(t, &chain);
   if (got == LWT_EAGAIN && (error = lwt__tcp_watch(t)))
     got = error;
@@ -269,7 +276,7 @@ static int push(struct tcp *t)
 
   while (lwt__unix_budget(&t->writes, QUICK)) {
     n = gather(t, bufs, &size);
-    done = uv_try_write((uv_stream_t *)&t->handle, bufs, n);
+    done = uv_try_write(&t->handle.stream, bufs, n);
     if (done == UV_EAGAIN)
       return 0;
     if (done < 0)
@@ -291,7 +298,7 @@ static int enqueue(struct tcp *t)
   unsigned n = gather(t, bufs, &t->batch);
 
   return lwt__unix_error(
-    uv_write(&t->write_req, (uv_stream_t *)&t->handle, bufs, n, on_written));
+    uv_write(&t->write_req, &t->handle.stream, bufs, n, on_written));
 }
 
 /* A pending write has its result. */
@@ -365,6 +372,8 @@ static int cannot_write(const struct tcp *t)
     return t->error;
   if (t->writing)
     return LWT_EBUSY;
+  if (t->no_write)
+    return LWT_EBADF;
   return t->shut == OPEN ? 0 : LWT_EPIPE;
 }
 

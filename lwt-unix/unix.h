@@ -148,6 +148,9 @@ struct sockets {
   uint8_t overflow[65536]; /* of datagrams longer than a page */
 };
 
+/* A write to a closed socket or pipe is an error and not the program's end. */
+void lwt__ignore_sigpipe(void);
+
 /* A member of s is gone. */
 void lwt__sockets_left(struct sockets *s);
 
