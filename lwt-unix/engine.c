@@ -229,6 +229,9 @@ struct uv_loop_s *lwt_unix_loop(void)
   return u->loop;
 }
 
+/* lwt/ refers to both weakly: who takes the one from an archive takes the other. */
+__attribute__((used)) static void *(*const stacks)(size_t *) = lwt_platform_stack;
+
 struct lwt_engine *lwt_platform_engine(void)
 {
   struct lwt_unix *u = lwt__unix_here();

@@ -231,6 +231,7 @@ struct thread {
   struct lwt_engine *engine;
   lwt_lost_fn *lost;
   uint64_t random;
+  void (*release_stacks)(void); /* of fibers, if it keeps any */
 };
 
 extern __thread struct thread lwt__t

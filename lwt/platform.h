@@ -44,6 +44,13 @@ LWT_API int lwt_platform_random(void *bytes, size_t len);
 /* Unix time in nanoseconds; it may jump. */
 LWT_API int64_t lwt_platform_wallclock(void);
 
+/* Memory for a fiber's stack of at least *size bytes, which is set to what there
+ * is; below it lies a guard: touching it is a fault (SIGSEGV on Unix).  NULL: no
+ * memory.  A platform that has no guard leaves both out, and stacks come from
+ * the allocator. */
+LWT_API void *lwt_platform_stack(size_t *size);
+LWT_API void lwt_platform_stack_free(void *stack, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -210,6 +210,8 @@ size_t lwt_cleanup(void)
   if (t->live || lwt_buf_live())
     return t->live + lwt_buf_live();
   lwt__buf_cleanup();
+  if (t->release_stacks)
+    t->release_stacks();
   lwt__timers_fini();
   while (t->slabs)
     slab_free(t->slabs);
