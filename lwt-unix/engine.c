@@ -55,6 +55,9 @@ static int unix_wait(struct lwt_engine *engine, uint64_t deadline)
   uv_run_mode mode = UV_RUN_ONCE;
 
   uv_idle_stop(&u->idle);
+  /* Setting the alarm costs more than seeing that the time has come already. */
+  if (deadline < u->armed && deadline <= uv_hrtime())
+    deadline = 0;
   if (deadline)
     lwt__alarm_set(u, deadline);
   else
