@@ -1,5 +1,5 @@
 #!/bin/sh
-# bench.sh - every row of the benchmarks runs, and says what the tables need.
+# bench.sh - every row of the benchmarks and the study run, and say what the tables need.
 # SPDX-License-Identifier: ISC
 . "${top_srcdir:-$(dirname "$0")/..}/tests/tap.sh"
 
@@ -73,4 +73,16 @@ table() {
     [ "$(grep -Ec '^[a-m][0-9]* +[0-9]+ ' "$tap_dir/table")" -ge 20 ]
 }
 try "the table, from few operations" table
+
+# The study, too: a line of its summary for each test, a table for each.
+study() {
+  top_srcdir=$top_srcdir top_builddir=$top_builddir \
+    sh "$top_srcdir/tests/bench/study.sh" --print --quick >"$tap_dir/study" &&
+    [ "$(grep -Ec '^\| (50|1000) (\| [0-9.]+ )+\|$' "$tap_dir/study")" -eq 10 ]
+}
+if [ -x "$top_builddir/tests/bench/bench-study" ]; then
+  try "the study, from few yields" study
+else
+  skip "the study, from few yields" "no platform"
+fi
 tap_done
