@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # With highlight.awk; variables: symbols, pages (what man/links.awk wrote), page (its
-# file name), toc (file to write), root.  Takes head and foot away, sets the levels of
+# file name), toc (file to write), headers (those of the site), root.  Takes head and foot away, sets the levels of
 # headings, colours examples, and leads names to the page that has them.
 
 BEGIN {
@@ -10,6 +10,14 @@ BEGIN {
   while ((getline line < pages) > 0) {
     split(line, part, " ")
     man[part[1]] = part[2]
+  }
+  n = split(headers, part, " ")
+  for (i = 1; i <= n; i++) {
+    file = part[i]
+    header[file] = part[i]
+    sub(/.*\//, "", file)
+    if (file ~ /^lwt/)
+      header[file] = part[i]
   }
   name = page
   sub(/\.[^.]*$/, "", name)
@@ -62,13 +70,8 @@ function includes(s,    out, file) {
   while (match(s, /<a class="In">[^<]*<\/a>/)) {
     file = substr(s, RSTART + 14, RLENGTH - 18)
     out = out substr(s, 1, RSTART - 1)
-    if (file == "lwt.h" || file ~ /^lwt-unix\.h$/)
-      out = out "<a href=\"" root "src/" substr(file, 1, length(file) - 2) "/" file \
-        ".html\">" file "</a>"
-    else if (file ~ /^lwt-(net|http)\.h$/)
-      out = out "<a href=\"" root "src/net/" file ".html\">" file "</a>"
-    else if (file ~ /^lwt(-unix)?\//)
-      out = out "<a href=\"" root "src/" file ".html\">" file "</a>"
+    if (file in header)
+      out = out "<a href=\"" root "src/" header[file] ".html\">" file "</a>"
     else
       out = out file
     s = substr(s, RSTART + RLENGTH)

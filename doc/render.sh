@@ -194,7 +194,7 @@ mkdir -p "$tmp/man"
 for page in $manuals; do
   "$MANDOC" -T html -O fragment,man=%N.%S.html "$doc/man/$page" |
     "$AWK" -v symbols="$work/symbols" -v pages="$work/man-pages" -v page="$page" \
-      -v toc="$work/man.toc" -v root=../ -f "$doc/highlight.awk" -f "$doc/man.awk" \
+      -v toc="$work/man.toc" -v headers="$headers" -v root=../ -f "$doc/highlight.awk" -f "$doc/man.awk" \
       >"$work/man.body"
   contents man >"$work/contents"
   assemble man ../ "${page%.*}(${page##*.}) · lwt" "page manual" <"$work/man.body" \
@@ -206,7 +206,7 @@ done
 assemble 404 / "Not found · lwt" page <"$doc/404.html" >"$tmp/404.html"
 
 [ -f "$src/NEWS" ] && "$AWK" -f "$doc/feed.awk" "$src/NEWS" >"$tmp/feed.atom"
-cp "$doc/style.css" "$doc/favicon.svg" "$doc/hero.svg" "$doc/layers.svg" "$tmp/"
+cp "$doc/style.css" "$doc"/*.svg "$tmp/"
 rm -rf "$work"
 chmod -R u=rwX,go=rX "$tmp"
 rm -rf "$out"

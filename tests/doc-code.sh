@@ -8,7 +8,7 @@
 . "$(dirname "$0")/tap.sh"
 
 flags="-Wall -Wextra -Werror -I$top_srcdir -I$top_srcdir/lwt -I$top_srcdir/net
- -I$top_srcdir/lwt-unix -I$top_srcdir/tests ${CFLAGS-} ${SANITIZERS_CFLAGS-}"
+ -I$top_srcdir/lwt-unix -I$top_srcdir/lwt-xen -I$top_srcdir/tests ${CFLAGS-} ${SANITIZERS_CFLAGS-}"
 fragment_flags="-fsyntax-only -Wno-unused -Wno-unused-parameter"
 libs=$top_builddir/.libs
 uv=$($PKG_CONFIG --libs libuv 2>/dev/null)

@@ -223,7 +223,7 @@ def agree():
         file.flush()
         done = subprocess.run(
             os.environ.get("CC", "cc").split() + ["-fsyntax-only", "-I.", "-Ilwt", "-Ilwt-unix",
-                                                  "-Inet", file.name],
+                                                  "-Ilwt-xen", "-Inet", file.name],
             capture_output=True, text=True)
         yield from (line for line in done.stderr.splitlines() if "error" in line)
     for name in sorted(set(FUNCTIONS) - seen):
