@@ -29,7 +29,7 @@ work=$tmp/work
 # In the order of reading; documents that are not there yet are left out, those
 # that are not listed come last.
 pages=
-for page in index tutorial promises frames networking testing architecture \
+for page in index tutorial promises frames scopes fibers networking testing architecture \
             semantics benchmarks $(cd "$doc" && ls ./*.md); do
   page=$(basename "$page" .md)
   case " $pages " in *" $page "*) continue ;; esac

@@ -24,6 +24,7 @@ echoes() {
 try "heads and tails" prints heads-tails Heads Tails Finished
 try "echo" echoes
 try "echo server" prints echo-server "is anybody there?"
+try "race" prints race "the second one answered"
 try "timeout by cancel" prints timeout-cancel "quick: done" "slow: canceled"
 try "timeout by pick" prints timeout-pick "quick: done" "slow: timed out"
 tap_done
