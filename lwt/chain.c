@@ -245,6 +245,7 @@ static void run_finalize(struct promise *p, struct promise *source)
   lwt_t *q;
 
   lwt__take(source, &o, &lender);
+  p->w.source = 0;
   p->flags |= F_RUNNING;
   q = ((lwt_finalize_fn *)p->fn)(p->env);
   p->flags &= (uint16_t)~F_RUNNING;
@@ -471,6 +472,7 @@ static void run_on(struct promise *p, struct promise *source)
     return;
   }
   lwt__take(source, &o, &lender);
+  p->w.source = 0;
   if (p->kind == K_ON_TERMINATION) {
     ((lwt_call_fn *)p->fn)(p->env);
   } else if (o.state == LWT_FULFILLED) {

@@ -164,7 +164,7 @@ lwt_t *lwt_channel_send_at(struct lwt_channel *ch, void *value, const char *wher
     lwt__drop_value(value, ch->drop);
     return p;
   }
-  p = lwt__wait_in(Q(&ch->senders), value, (void *)ch->drop, where);
+  p = lwt__wait_in(lwt__queue_of(&ch->senders, Q_SEND), value, (void *)ch->drop, where);
   if (unlikely(p == lwt__oom()))
     lwt__drop_value(value, ch->drop);
   else
@@ -202,7 +202,7 @@ lwt_t *lwt_channel_recv_at(struct lwt_channel *ch, const char *where)
   if (!lwt__channel_full(ch)) {
     if (ch->end.code)
       return lwt_fail_error_at(ch->end, where);
-    return lwt__wait_in(Q(&ch->receivers), NULL, NULL, where);
+    return lwt__wait_in(lwt__queue_of(&ch->receivers, Q_RECEIVE), NULL, NULL, where);
   }
   value = lwt__channel_peek(ch);
   if (ch->drop || (intptr_t)((uintptr_t)value << 1) >> 1 != (intptr_t)value)

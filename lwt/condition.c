@@ -30,7 +30,7 @@ lwt_t *lwt_condition_wait_at(struct lwt_condition *c, struct lwt_mutex *m,
   lwt_t *p;
 
   if (!m)
-    return lwt__wait_in(Q(&c->waiters), NULL, NULL, where);
+    return lwt__wait_in(lwt__queue_of(&c->waiters, Q_CONDITION), NULL, NULL, where);
   p = lwt__go(sizeof(struct wait_locked), wait_locked_step,
               &(struct wait_locked){ .c = c, .m = m }, NULL, where);
   if (lwt_state(p) == LWT_PENDING)

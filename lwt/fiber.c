@@ -159,7 +159,7 @@ lwt_t *lwt_fiber_at(lwt_fiber_fn *fn, void *arg, const struct lwt_fiber_options 
 
 struct lwt_error lwt__fiber_await(lwt_t *p, void **value)
 {
-  static char resumed; /* the label of all awaits */
+  static const struct lwt__point resumed = { NULL, NULL }; /* of all awaits */
   struct fiber *f = current;
   struct lwt_error error;
 

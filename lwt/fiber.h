@@ -72,7 +72,7 @@ struct lwt_fiber_options {
  * it is dropped before that.  LWT_ENOMEM: no memory for it or its stack; fn has
  * not been called. */
 #define lwt_fiber(fn, arg, options) \
-  lwt_fiber_at((fn), (arg), (options), LWT_WHERE)
+  lwt_fiber_at((fn), (arg), (options), LWT_WHERE " (" #fn ")")
 LWT_API lwt_t *lwt_fiber_at(lwt_fiber_fn *fn, void *arg,
                             const struct lwt_fiber_options *options,
                             const char *where) LWT_MUST_USE;

@@ -1,7 +1,7 @@
 /* frame.c - threads in direct style: what the macros of frame.h call.
  * SPDX-License-Identifier: ISC
  *
- * p.env is the label at which the step function resumes: NULL at the start,
+ * p.env is the point at which the step function resumes: NULL at the start,
  * or one of the marks below.  While the step function runs, F_RUNNING; while
  * the deferred calls run, F_CLEANUP, which also shields them from cancel.
  */
@@ -9,9 +9,17 @@
 
 #include <string.h>
 
-static char ended;    /* lwt_end was reached: unwind */
-static char become;   /* lwt_become: result.value is the promise to become */
-static char becoming; /* the same with deferred calls: hooked into it */
+/* lwt_end was reached: unwind. */
+static const struct lwt__point ended = { NULL, "lwt_end" };
+/* lwt_become: result.value is the promise to become. */
+static const struct lwt__point become = { NULL, "lwt_become" };
+/* The same with deferred calls: hooked into it. */
+static const struct lwt__point becoming = { NULL, NULL };
+
+static void stop_at(struct frame *f, const struct lwt__point *point)
+{
+  f->p.env = (void *)(uintptr_t)point;
+}
 
 static struct frame *F(struct lwt_frame *frame)
 {
@@ -37,6 +45,7 @@ static void unwind(struct frame *f)
     d = *top;
     f->deferred = d.next;
     lwt__raw_free(top, sizeof *top);
+    f->p.w.source = 0;
     if (!d.wait) {
       d.call(d.arg);
       continue;
@@ -148,12 +157,12 @@ lwt_t *lwt__go(size_t size, lwt_step_fn *start, const void *init, void (*lost)(v
   return H(&f->p);
 }
 
-void *lwt__frame_label(struct lwt_frame *frame)
+const struct lwt__point *lwt__frame_point(struct lwt_frame *frame)
 {
   return F(frame)->p.env;
 }
 
-int lwt__frame_await(struct lwt_frame *frame, lwt_t *p, void *label)
+int lwt__frame_await(struct lwt_frame *frame, lwt_t *p, const struct lwt__point *point)
 {
   struct frame *f = F(frame);
 
@@ -169,7 +178,7 @@ int lwt__frame_await(struct lwt_frame *frame, lwt_t *p, void *label)
     receive(f, P(p));
     return 0;
   }
-  f->p.env = label;
+  stop_at(f, point);
   lwt__hook(P(p), &f->p.w);
   if (unlikely(f->p.flags & F_KILL)) {
     /* Cancelled or given up while it ran. */
@@ -237,9 +246,9 @@ void lwt__frame_become(struct lwt_frame *frame, lwt_t *p)
 
   if (!f->deferred) {
     f->result.value = p;
-    f->p.env = &become;
+    stop_at(f, &become);
   } else if (lwt__frame_await(frame, p, &becoming) == 0) {
-    f->p.env = &ended;
+    stop_at(f, &ended);
   }
 }
 
@@ -249,7 +258,7 @@ void lwt__frame_end(struct lwt_frame *frame)
 
   if (f->result.state == LWT_PENDING)
     lwt__frame_value(frame, NULL, NULL);
-  f->p.env = &ended;
+  stop_at(f, &ended);
 }
 
 int lwt__defer(struct lwt_frame *frame, lwt_t *(*fn)(void *), void *arg,

@@ -56,23 +56,23 @@ typedef void lwt_step_fn(struct lwt_frame *frame);
  * result is its promise. */
 #define LWT_GO(type, step, ...)                                             \
   lwt__go(sizeof(type), (step), __extension__ &(type){ __VA_ARGS__ }, NULL, \
-          LWT_WHERE)
+          LWT_WHERE " (" #step ")")
 
 /* The same for a frame that owns some of its members from the start: if there
  * is no memory for it, lost(&literal) gives them back. */
 #define LWT_GO_OR(type, step, lost, ...)                                    \
   lwt__go(sizeof(type), (step), __extension__ &(type){ __VA_ARGS__ },       \
-          (lost), LWT_WHERE)
+          (lost), LWT_WHERE " (" #step ")")
 
 /* First and last statement of a step function. */
 #define lwt_begin(f)                                                        \
   struct lwt_frame *const lwt__frame = (struct lwt_frame *)(f);             \
   do {                                                                      \
-    void *lwt__label = lwt__frame_label(lwt__frame);                        \
-    if (lwt__label)                                                         \
+    const struct lwt__point *lwt__point = lwt__frame_point(lwt__frame);     \
+    if (lwt__point)                                                         \
       __extension__({                                                       \
         (void)&&lwt__unwind; /* clang wants one such in the function */     \
-        goto *lwt__label;                                                   \
+        goto *lwt__point->label;                                            \
       });                                                                   \
   } while (0)
 #define lwt_end(f)                                                          \
@@ -138,9 +138,15 @@ typedef void lwt_step_fn(struct lwt_frame *frame);
 
 LWT_API lwt_t *lwt__go(size_t size, lwt_step_fn *step, const void *init,
                        void (*lost)(void *), const char *where) LWT_MUST_USE;
-LWT_API void *lwt__frame_label(struct lwt_frame *frame);
+/* An lwt_await(): where to resume, and its line. */
+struct lwt__point {
+  void *label;
+  const char *where;
+};
+LWT_API const struct lwt__point *lwt__frame_point(struct lwt_frame *frame);
 /* 1: suspended, the step function returns.  0: the outcome is there. */
-LWT_API int lwt__frame_await(struct lwt_frame *frame, lwt_t *p, void *label);
+LWT_API int lwt__frame_await(struct lwt_frame *frame, lwt_t *p,
+                             const struct lwt__point *point);
 /* Nonzero if the awaited promise was rejected; error, if given, then takes the
  * error away from the frame. */
 LWT_API int lwt__frame_failed(struct lwt_frame *frame, struct lwt_error *error);
@@ -163,7 +169,9 @@ LWT_API int lwt__defer_call(struct lwt_frame *frame, void (*fn)(void *),
 #define LWT__CAT(a, b) LWT__CAT2(a, b)
 
 #define LWT__SUSPEND(p, label)                                              \
-  if (lwt__frame_await(lwt__frame, (lwt_t *)(p), __extension__ &&label))    \
+  static const struct lwt__point label##_point = { __extension__ &&label,   \
+                                                   LWT_WHERE };             \
+  if (lwt__frame_await(lwt__frame, (lwt_t *)(p), &label##_point))           \
     return;                                                                 \
   label:
 

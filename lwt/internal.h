@@ -202,6 +202,7 @@ _Static_assert(sizeof(struct frame) <= sizeof(struct lwt_frame), "lwt_frame");
 
 struct sized_vec;
 struct wheel;
+struct notes;
 
 #define SIZE_CLASSES 33 /* of 16 bytes, up to 512 */
 
@@ -228,6 +229,7 @@ struct thread {
   struct sized_vec *dead_vecs; /* the same for the values of all, nchoose ... */
   struct wheel *wheel;
   size_t timers;
+  struct notes *notes;
   struct lwt_engine *engine;
   lwt_lost_fn *lost;
   uint64_t random;
@@ -283,6 +285,23 @@ static inline int lwt__sees_failure(const struct promise *p)
   return p->kind >= K_CATCH && p->kind <= K_FRAME;
 }
 
+/* What a wait queue is of, for lwt_dump(): the `kind` of its promise. */
+enum queue_kind {
+  Q_OTHER,
+  Q_PAUSED,
+  Q_MUTEX,
+  Q_SEMAPHORE,
+  Q_CONDITION,
+  Q_RWLOCK,
+  Q_BARRIER,
+  Q_MVAR_TAKE,
+  Q_MVAR_PUT,
+  Q_SPAWN,
+  Q_SEND,
+  Q_RECEIVE,
+  Q_COUNT
+};
+
 /* A wait queue is a promise as far as its list of waiters goes. */
 static inline struct promise *Q(struct lwt_queue *queue)
 {
@@ -291,6 +310,11 @@ static inline struct promise *Q(struct lwt_queue *queue)
 _Static_assert(offsetof(struct promise, waiters) + sizeof(void *) <=
                  sizeof(struct lwt_queue),
                "lwt_queue");
+static inline struct promise *lwt__queue_of(struct lwt_queue *queue, enum queue_kind kind)
+{
+  Q(queue)->kind = (uint8_t)kind;
+  return Q(queue);
+}
 
 static inline enum lwt_state lwt__state(lwt_t *p)
 {
@@ -435,6 +459,24 @@ static inline void lwt__node_free(struct promise *p)
 #endif
   lwt__node_free_slow(p);
 }
+
+/* ---- note.c ------------------------------------------------------------- */
+
+struct note {
+  struct note *next;
+  struct promise *p;
+  char *name;          /* or NULL */
+  struct trail *trail; /* or NULL */
+  uint8_t class;       /* of p, whose own is 0 */
+};
+
+/* The note of p; NULL: it has none. */
+struct note *lwt__note(const struct promise *p);
+/* The same; NULL: no memory for one, or p is immortal. */
+struct note *lwt__note_make(struct promise *p);
+/* p, of class 0, is freed: its class comes back. */
+void lwt__note_gone(struct promise *p);
+void lwt__notes_fini(void);
 
 /* ---- promise.c --------------------------------------------------------- */
 

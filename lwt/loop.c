@@ -135,7 +135,8 @@ static struct lwt_error result(lwt_t *p, void **value)
   return (struct lwt_error){ 0, NULL };
 }
 
-struct lwt_error lwt_run_value(lwt_t *p, void **value)
+/* stuck: where to write what p waits for if nothing can wake the loop. */
+static struct lwt_error run_value(lwt_t *p, void **value, FILE *stuck)
 {
   struct lwt_engine *engine = lwt_get_engine();
   struct lwt_error error = { 0, "lwt_run" };
@@ -151,13 +152,22 @@ struct lwt_error lwt_run_value(lwt_t *p, void **value)
   }
   if (error.code == 0)
     return result(p, value);
+  if (error.code == LWT_EDEADLK && stuck) {
+    fputs("lwt_run: nothing can wake this loop; it waits for\n", stuck);
+    lwt_dump_one(stuck, p);
+  }
   lwt_drop(p);
   return error;
 }
 
+struct lwt_error lwt_run_value(lwt_t *p, void **value)
+{
+  return run_value(p, value, NULL);
+}
+
 int lwt_run(lwt_t *p)
 {
-  struct lwt_error error = lwt_run_value(p, NULL);
+  struct lwt_error error = run_value(p, NULL, stderr);
 
   if (error.code)
     fprintf(stderr, "%s: %s\n", error.what ? error.what : "error",

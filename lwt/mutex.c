@@ -21,7 +21,7 @@ lwt_t *lwt_mutex_lock_at(struct lwt_mutex *m, const char *where)
   lwt_t *p;
 
   if (m->locked)
-    return lwt__wait_in(Q(&m->waiters), NULL, NULL, where);
+    return lwt__wait_in(lwt__queue_of(&m->waiters, Q_MUTEX), NULL, NULL, where);
   p = lwt__granted(m, undo_lock);
   if (likely(p != lwt__oom()))
     m->locked = 1;

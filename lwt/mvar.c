@@ -10,7 +10,7 @@ lwt_t *lwt_mvar_put_owned_at(struct lwt_mvar *m, void *value, lwt_drop_fn *drop,
   lwt_t *p;
 
   if (m->full) {
-    p = lwt__wait_in(Q(&m->putters), value, (void *)drop, where);
+    p = lwt__wait_in(lwt__queue_of(&m->putters, Q_MVAR_PUT), value, (void *)drop, where);
     if (p == lwt__oom())
       lwt__drop_value(value, drop);
     else
@@ -47,7 +47,7 @@ lwt_t *lwt_mvar_take_at(struct lwt_mvar *m, const char *where)
   struct lwt_value v;
 
   if (!m->full)
-    return lwt__wait_in(Q(&m->takers), NULL, NULL, where);
+    return lwt__wait_in(lwt__queue_of(&m->takers, Q_MVAR_TAKE), NULL, NULL, where);
   v = take(m);
   lwt__leave();
   return lwt_return_owned(v.value, v.drop);

@@ -584,10 +584,11 @@ static struct promise *shortcut(struct promise *s)
   return s;
 }
 
-/* Only w waits for p, and nobody else can look at it. */
+/* Only w waits for p, and nobody else can look at it; a name stays. */
 static int transparent(const struct promise *p)
 {
-  return p->refs == 1 && p->waiters && !p->waiters->next && !(p->flags & F_ON_CANCEL);
+  return p->refs == 1 && p->waiters && !p->waiters->next && !(p->flags & F_ON_CANCEL) &&
+         (likely(p->class) || !lwt__note(p));
 }
 
 void lwt__become(struct promise *p, lwt_t *q)

@@ -46,7 +46,7 @@ lwt_t *lwt_rwlock_read_at(struct lwt_rwlock *l, const char *where)
   lwt_t *p;
 
   if (l->writer || !lwt__queue_empty(&l->waiters))
-    return lwt__wait_in(Q(&l->waiters), NULL, NULL, where);
+    return lwt__wait_in(lwt__queue_of(&l->waiters, Q_RWLOCK), NULL, NULL, where);
   p = lwt__granted(l, undo_read);
   if (likely(p != lwt__oom()))
     l->readers++;
@@ -59,7 +59,8 @@ lwt_t *lwt_rwlock_write_at(struct lwt_rwlock *l, const char *where)
 
   if (l->writer || l->readers || !lwt__queue_empty(&l->waiters)) {
     /* When it is cancelled, the readers behind it may go in. */
-    p = lwt__wait_in(Q(&l->waiters), l, (void *)writer_left, where);
+    p = lwt__wait_in(lwt__queue_of(&l->waiters, Q_RWLOCK), l, (void *)writer_left,
+                     where);
     if (p != lwt__oom())
       P(p)->flags |= F_OWNS;
     return p;

@@ -340,7 +340,7 @@ lwt_t *lwt_spawn_call_at(struct lwt_scope *s, lwt_finalize_fn *fn, void *env,
   if (s->stopping || s->over)
     return lwt_fail_at(LWT_ECANCELED, "lwt_spawn_call", where);
   if (s->max && (s->threads >= s->max || Q(&s->waiting)->waiters))
-    return lwt__wait_in(Q(&s->waiting), (void *)fn, env, where);
+    return lwt__wait_in(lwt__queue_of(&s->waiting, Q_SPAWN), (void *)fn, env, where);
   call(s, fn, env, where);
   lwt__leave();
   return lwt_return(NULL);

@@ -21,7 +21,7 @@ lwt_t *lwt_semaphore_take_at(struct lwt_semaphore *s, const char *where)
   lwt_t *p;
 
   if (!s->free)
-    return lwt__wait_in(Q(&s->waiters), NULL, NULL, where);
+    return lwt__wait_in(lwt__queue_of(&s->waiters, Q_SEMAPHORE), NULL, NULL, where);
   p = lwt__granted(s, undo_take);
   if (likely(p != lwt__oom()))
     s->free--;

@@ -131,6 +131,17 @@ void *lwt__node_refill(size_t size)
 
 void lwt__node_free_slow(struct promise *p)
 {
+  if (lwt__t.notes && !p->class) {
+    lwt__note_gone(p);
+#ifndef LWT_NO_POOLS
+    if (p->class) {
+      p->kind = K_FREE;
+      p->waiters = (struct waiter *)lwt__t.nodes[p->class].free;
+      lwt__t.nodes[p->class].free = p;
+      return;
+    }
+#endif
+  }
   slab_free((struct slab *)(void *)((char *)p - SLAB_DATA));
 }
 
@@ -213,6 +224,7 @@ size_t lwt_cleanup(void)
   if (t->release_stacks)
     t->release_stacks();
   lwt__timers_fini();
+  lwt__notes_fini();
   while (t->slabs)
     slab_free(t->slabs);
   memset(t->nodes, 0, sizeof t->nodes);
