@@ -74,6 +74,7 @@ done
 machine() {
   cpu=$(awk -F ': *' '/^model name/ { print $2; exit }' /proc/cpuinfo)
   read -r cc flags <"$top_builddir/build-flags"
+  [ "$cc" != ccache ] || { cc=${flags%% *} && flags=${flags#* }; }
   # shellcheck disable=SC2086  # without the blanks between
   echo "$(getconf _NPROCESSORS_ONLN) x $cpu, $(uname -s) $(uname -r), load $load." \
     "C: $($cc --version | head -n 1)," $flags"."
