@@ -128,6 +128,9 @@ static void close_handles(struct lwt_unix *u)
   uv_close((uv_handle_t *)&u->prepare, on_closed);
   uv_close((uv_handle_t *)&u->check, on_closed);
   uv_close((uv_handle_t *)&u->idle, on_closed);
+  lwt__sigdump_stop(u);
+  if (u->handles == 5)
+    uv_close((uv_handle_t *)&u->dump, on_closed);
 }
 
 /* The alarm first: all else cannot fail. */
@@ -145,7 +148,7 @@ static int open_handles(struct lwt_unix *u)
   uv_check_start(&u->check, on_check);
   uv_unref((uv_handle_t *)&u->prepare);
   uv_unref((uv_handle_t *)&u->check);
-  u->handles = 4;
+  u->handles = (uint8_t)(4 + lwt__sigdump_open(u));
   return 0;
 }
 

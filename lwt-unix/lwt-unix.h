@@ -68,6 +68,14 @@ LWT_API struct uv_loop_s *lwt_unix_loop(void);
  * not a signal that can be caught. */
 LWT_API lwt_t *lwt_unix_signal(int signo) LWT_MUST_USE;
 
+/* kill -USR1 of a program with a loop prints lwt_dump() of each of its loops to
+ * stderr, when the loop next looks.  Not if the signal's disposition was not the
+ * default when the first loop was made, nor with LWT_DUMP_SIGNAL=0 in the
+ * environment, nor after lwt_unix_signal(SIGUSR1).  For the whole process: 0
+ * switches it off (other threads' loops still catch the signal, and are silent), 1
+ * on again. */
+LWT_API void lwt_unix_dump_signal(int on);
+
 /* ---- One port for several loops ---------------------------------------- */
 
 /* As lwt_stack_listen() of lwt_platform_sockets(), at an address where other loops,

@@ -109,6 +109,8 @@ static lwt_t *watch(int n, const int *signos)
 
 lwt_t *lwt_unix_signal(int signo)
 {
+  if (signo == SIGUSR1)
+    lwt_unix_dump_signal(0);
   return watch(1, &signo);
 }
 

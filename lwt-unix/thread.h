@@ -123,7 +123,9 @@ LWT_API lwt_t *lwt_call_at(struct lwt_loop *loop, lwt_finalize_fn *fn, void *env
  * closed for the parent too, so a child that does not want it only calls close()
  * of its descriptor, exec or _exit().  Calls in worker threads exist in the parent
  * only: their promises are rejected with LWT_ECANCELED in the child's next turn.
- * Handles of other threads' loops are of no use in the child.
+ * (Those of name resolution and lwt_platform_content() use libuv's threads: what is
+ * under way there never settles in the child.)  Handles of other threads' loops are
+ * of no use in the child.
  * Returns 0, LWT_ENOMEM or LWT_EMFILE; the loop is then of no use. */
 LWT_API int lwt_unix_after_fork(void);
 

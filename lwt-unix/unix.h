@@ -46,6 +46,8 @@ struct lwt_unix {
   uv_prepare_t prepare;
   uv_check_t check;
   uv_idle_t idle;
+  uv_signal_t dump;
+  uint8_t dumps; /* it is started */
   uv_loop_t own_loop;
 };
 
@@ -125,6 +127,11 @@ void lwt__alarm_set(struct lwt_unix *u, uint64_t deadline);
 void lwt__alarm_closed(struct lwt_unix *u);
 /* In the child of a fork(). */
 int lwt__alarm_forked(struct lwt_unix *u);
+
+/* ---- sigdump.c --------------------------------------------------------- */
+
+int lwt__sigdump_open(struct lwt_unix *u);
+void lwt__sigdump_stop(struct lwt_unix *u);
 
 /* ---- error.c ----------------------------------------------------------- */
 
