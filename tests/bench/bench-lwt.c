@@ -27,6 +27,9 @@ static const struct row *const tables[] = {
   bench_promise,
   bench_thread,
   bench_sync,
+#ifdef BENCH_UNIX
+  bench_unix,
+#endif
   bench_combine,
 };
 

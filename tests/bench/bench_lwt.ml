@@ -454,6 +454,17 @@ let m2 n =
   measure_end n;
   check (!sum = n) "m2"
 
+(* ---- l: worker threads ---- *)
+
+let l1 n =
+  let rec detached left =
+    if left = 0 then Lwt.return_unit
+    else Lwt_preemptive.detach ignore () >>= fun () -> detached (left - 1)
+  in
+  measure_begin ();
+  Lwt_main.run (detached n);
+  measure_end n
+
 let rows =
   [
     ("a1", 20_000_000, a1); ("a2", 20_000_000, a2); ("a3", 20_000_000, a3);
@@ -466,7 +477,7 @@ let rows =
     ("f3", 5_000_000, f3); ("f4", 1_000_000, f4); ("f5", 1_000_000, f5);
     ("f6", 3_000_000, f6); ("m2", 2_000_000, m2); ("g1", 5_000_000, g1);
     ("g2", 20_000_000, g2); ("g3", 5_000_000, g3); ("g4", 5_000_000, g4);
-    ("i1", 635_621, i1);
+    ("i1", 635_621, i1); ("l1", 100_000, l1);
   ]
 
 let usage () =
