@@ -454,7 +454,29 @@ let m2 n =
   measure_end n;
   check (!sum = n) "m2"
 
-(* ---- l: worker threads ---- *)
+(* ---- j, l: pipes and worker threads ---- *)
+
+let j1 n =
+  let there_in, there_out = Lwt_unix.pipe () in
+  let back_in, back_out = Lwt_unix.pipe () in
+  let b1 = Bytes.make 1 'x' and b2 = Bytes.make 1 'x' in
+  let rec answers () =
+    Lwt_unix.read there_in b2 0 1 >>= fun got ->
+    if got = 0 then Lwt.return_unit
+    else Lwt_unix.write back_out b2 0 1 >>= fun _ -> answers ()
+  in
+  let rec asks left =
+    if left = 0 then Lwt_unix.close there_out
+    else
+      Lwt_unix.write there_out b1 0 1 >>= fun _ ->
+      Lwt_unix.read back_in b1 0 1 >>= fun got ->
+      check (got = 1) "j1";
+      asks (left - 1)
+  in
+  measure_begin ();
+  let q = answers () in
+  Lwt_main.run (Lwt.join [ asks n; q ]);
+  measure_end n
 
 let l1 n =
   let rec detached left =
@@ -477,7 +499,8 @@ let rows =
     ("f3", 5_000_000, f3); ("f4", 1_000_000, f4); ("f5", 1_000_000, f5);
     ("f6", 3_000_000, f6); ("m2", 2_000_000, m2); ("g1", 5_000_000, g1);
     ("g2", 20_000_000, g2); ("g3", 5_000_000, g3); ("g4", 5_000_000, g4);
-    ("i1", 635_621, i1); ("l1", 100_000, l1);
+    ("i1", 635_621, i1); ("j1", 500_000, j1);
+    ("l1", 100_000, l1);
   ]
 
 let usage () =
