@@ -277,7 +277,7 @@ static lwt_t *runs_loop(void *arg)
 
 static void callbacks(void)
 {
-  struct lwt_resolver r = { NULL }, q;
+  struct lwt_resolver r = { NULL };
   struct cb cb = { .name = "bind", .ret = 3 };
   lwt_t *p, *b;
   int i;
@@ -295,6 +295,9 @@ static void callbacks(void)
     lwt_drop(b);
     forget();
   }
+  lwt_drop(lwt_bind(lwt_return(V(4)), deep_drop, NULL));
+  ok(noted("started fini at once"), "... and the callbacks nested there are not counted");
+  forget();
   dropping.lwt_private = NULL;
   p = lwt_fiber(drops_value, NULL, NULL);
   ok(is(p, 9) && in_callback.code == LWT_EPERM && lwt_unwanted(&dropping),
@@ -304,10 +307,6 @@ static void callbacks(void)
   p = lwt_fiber(runs_loop, NULL, NULL);
   ok(is(p, LWT_EBUSY), "lwt_run() inside of a fiber");
   lwt_drop(p);
-  b = lwt_task(&q);
-  lwt_abandon(&q);
-  (void)lwt_error(b);
-  lwt_drop(b);
 }
 
 /* ---- Values -------------------------------------------------------------- */
