@@ -9,6 +9,8 @@
  */
 #include "internal.h"
 
+#include <string.h>
+
 void lwt_seed(uint64_t seed)
 {
   lwt__t.random = seed * 2 + 1;
@@ -41,7 +43,7 @@ struct sized_vec {
   struct lwt_vec vec;
 };
 
-static struct lwt_vec *vec_new(size_t room)
+struct lwt_vec *lwt__vec_new(size_t room)
 {
   struct sized_vec *s;
 
@@ -53,6 +55,29 @@ static struct lwt_vec *vec_new(size_t room)
   s->room = room;
   s->vec.n = 0;
   return &s->vec;
+}
+
+int lwt__vec_push(struct lwt_vec **vec, void *value, lwt_drop_fn *drop)
+{
+  struct lwt_vec *v = *vec, *wide;
+  size_t room = 0;
+
+  if (v)
+    room = ((struct sized_vec *)(void *)((char *)v - offsetof(struct sized_vec, vec)))
+             ->room;
+  if (!v || v->n == room) {
+    if (room > SIZE_MAX / 2 || !(wide = lwt__vec_new(room ? room * 2 : 4)))
+      return LWT_ENOMEM;
+    if (v) {
+      memcpy(wide->v, v->v, v->n * sizeof *v->v);
+      wide->n = v->n;
+      v->n = 0;
+      lwt_vec_free(v);
+    }
+    *vec = v = wide;
+  }
+  v->v[v->n++] = (struct lwt_value){ value, drop };
+  return 0;
 }
 
 /* The values may be vecs of vecs of vecs: a list keeps the stack flat. */
@@ -88,7 +113,7 @@ static struct lwt_split *split_new(size_t n)
   if (!split)
     return NULL;
   split->n = 0;
-  split->done = vec_new(n);
+  split->done = lwt__vec_new(n);
   if (!split->done) {
     lwt__free(split);
     return NULL;
@@ -259,7 +284,7 @@ static lwt_t *join(size_t n, lwt_t *const ps[], enum kind kind, const char *wher
   struct group *g;
   size_t i;
 
-  if (kind == K_ALL && !(vec = vec_new(n))) {
+  if (kind == K_ALL && !(vec = lwt__vec_new(n))) {
     drop_all(n, ps);
     return lwt__oom();
   }
@@ -469,7 +494,7 @@ static lwt_t *many_at_once(size_t n, lwt_t *const ps[], enum kind kind)
   if (kind == K_NCHOOSE_SPLIT)
     vec = (split = split_new(n)) ? split->done : NULL;
   else
-    vec = vec_new(n);
+    vec = lwt__vec_new(n);
   if (!vec) {
     drop_all(n, ps);
     return lwt__oom();
@@ -504,7 +529,7 @@ static lwt_t *choose(size_t n, lwt_t *const ps[], enum kind kind, const char *wh
   if (first < n)
     return many_at_once(n, ps, kind);
   if (!takes_one(kind)) {
-    result = kind == K_NCHOOSE_SPLIT ? (void *)split_new(n) : (void *)vec_new(n);
+    result = kind == K_NCHOOSE_SPLIT ? (void *)split_new(n) : (void *)lwt__vec_new(n);
     if (!result) {
       drop_all(n, ps);
       return lwt__oom();

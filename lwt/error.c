@@ -29,6 +29,7 @@ const char *lwt_strerror(int code)
   case LWT_EDEADLK: return "nothing can wake the loop";
   case LWT_ENAMETOOLONG: return "name too long";
   case LWT_ENOSYS: return "not implemented";
+  case LWT_ENODATA: return "ended too early";
   case LWT_EPROTO: return "protocol error";
   case LWT_EBADMSG: return "malformed message";
   case LWT_EMSGSIZE: return "message too long";

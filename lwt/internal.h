@@ -554,6 +554,12 @@ void lwt__group_gone(struct group *g);
  * the callback's to free. */
 typedef void lwt__hook_fn(struct promise *p, struct promise *source);
 
+/* A vec without values, with room for some; NULL: no memory. */
+struct lwt_vec *lwt__vec_new(size_t room);
+/* Append; *vec may be NULL at first, and moves.  Returns 0 or LWT_ENOMEM; takes
+ * the value only if it returns 0. */
+int lwt__vec_push(struct lwt_vec **vec, void *value, lwt_drop_fn *drop);
+
 /* Stop a thread that its owner waits for.  As if its last handle were given up,
  * but it settles only when its finalizers are through, also if others hold it. */
 void lwt__stop(struct promise *p);

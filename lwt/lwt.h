@@ -122,6 +122,7 @@ enum {
   LWT_EDEADLK = -35, /* nothing can wake this loop */
   LWT_ENAMETOOLONG = -36,
   LWT_ENOSYS = -38,
+  LWT_ENODATA = -61, /* the end came too early */
   LWT_EPROTO = -71,
   LWT_EBADMSG = -74,
   LWT_EMSGSIZE = -90,
