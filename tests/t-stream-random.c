@@ -351,11 +351,11 @@ int main(int argc, char **argv)
   uint64_t n = argc > 2 ? strtoull(argv[2], NULL, 0) : argc > 1 ? 1 : 20000, i;
 
   sem_begin();
-  tap_muted = 1;
+  lwt_test_mute(1);
   for (i = 0; i < n && program(seed + i); i++)
     ;
-  tap_muted = 0;
+  lwt_test_mute(0);
   is_int(i, n, "random programs over a stream and its model");
   is_int(lwt_cleanup(), 0, "the memory is given back");
-  return tap_done();
+  return lwt_test_done();
 }
