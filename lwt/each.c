@@ -50,7 +50,8 @@ static void finish(struct each *e, size_t i, struct outcome *o)
     return;
   }
   if (e->ops->done)
-    done = e->ops->done(e->env, i, (struct lwt_value){ o->value, o->grant ? NULL : o->drop });
+    done = e->ops->done(e->env, i,
+                        (struct lwt_value){ o->value, o->grant ? NULL : o->drop });
   else if (!o->grant)
     lwt__drop_value(o->value, o->drop);
   if (done < 0)

@@ -20,7 +20,7 @@ static __thread uint8_t reaping;
 
 static lwt__hook_fn pulled;
 
-/* ---- Items ------------------------------------------------------------------ */
+/* ---- Items --------------------------------------------------------------- */
 
 /* Take the item that s is at.  Returns 0, or an error of the copy: the item
  * stays then. */
@@ -41,7 +41,7 @@ static int take(struct lwt_stream *s, struct item *out)
   return 0;
 }
 
-/* ---- Readers ------------------------------------------------------------------ */
+/* ---- Readers ------------------------------------------------------------- */
 
 static lwt_t *at_end(const struct source *src, void *want, const char *where)
 {
@@ -123,7 +123,7 @@ void lwt__source_serve(struct source *src)
   } while (unlikely(Q(&src->pushers)->waiters) && admit(src));
 }
 
-/* ---- The end ------------------------------------------------------------------ */
+/* ---- The end ------------------------------------------------------------- */
 
 /* The last pull is over. */
 static void release(struct source *src)
@@ -207,7 +207,7 @@ static void bury(struct source *src)
   reaping = 0;
 }
 
-/* ---- Pulling ------------------------------------------------------------------ */
+/* ---- Pulling ------------------------------------------------------------- */
 
 static lwt_t *call_later(void *env, void *value)
 {
@@ -330,7 +330,7 @@ static void pulled(struct promise *p, struct promise *source)
   lwt__source_unref(src);
 }
 
-/* ---- Reading one element -------------------------------------------------------- */
+/* ---- Reading one element ------------------------------------------------- */
 
 /* The item at s in a promise. */
 static lwt_t *take_promise(struct lwt_stream *s, void *want, const char *where)
@@ -477,7 +477,7 @@ int lwt_stream_try_get(struct lwt_stream *s, void **value)
   return 1;
 }
 
-/* ---- Putting back ------------------------------------------------------------------ */
+/* ---- Putting back -------------------------------------------------------- */
 
 static void unget(struct lwt_stream *s, void *value)
 {
@@ -541,7 +541,7 @@ void lwt__stream_unget_look(struct lwt_stream *s, struct lwt_vec *vec)
   lwt__release(held);
 }
 
-/* ---- Handles ---------------------------------------------------------------------- */
+/* ---- Handles ------------------------------------------------------------- */
 
 static void link_handle(struct source *src, struct lwt_stream *s, uint64_t pos)
 {

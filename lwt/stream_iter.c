@@ -59,7 +59,7 @@ static lwt_t *walk(struct lwt_stream *s, struct walk *init)
 }
 #define WALK(s, ...) walk((s), &(struct walk){ __VA_ARGS__ })
 
-/* ---- iter ------------------------------------------------------------------- */
+/* ---- iter ---------------------------------------------------------------- */
 
 static lwt_t *act_iter(struct walk *w)
 {
@@ -132,7 +132,7 @@ lwt_t *lwt_stream_iter_p(struct lwt_stream *s, lwt_bind_fn *f, void *env)
   return lwt_stream_iter_n(s, LWT_UNLIMITED, f, env);
 }
 
-/* ---- fold ------------------------------------------------------------------- */
+/* ---- fold ---------------------------------------------------------------- */
 
 static lwt_t *act_fold(struct walk *w)
 {
@@ -162,7 +162,7 @@ lwt_t *lwt_stream_fold_s(struct lwt_stream *s, lwt_fold_s_fn *f, void *acc, void
               .result.value = acc);
 }
 
-/* ---- find ------------------------------------------------------------------- */
+/* ---- find ---------------------------------------------------------------- */
 
 /* The element is the result, or dropped. */
 static int decide_find(struct walk *w)

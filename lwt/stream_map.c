@@ -9,7 +9,9 @@
 #include "streams.h"
 
 /* LIST, FLATTEN: f's answer, or the element itself, is a vec of elements. */
-enum how { MAP, MAP_S, FILTER, FILTER_S, FILTER_MAP, FILTER_MAP_S, LIST, LIST_S, FLATTEN };
+enum how {
+  MAP, MAP_S, FILTER, FILTER_S, FILTER_MAP, FILTER_MAP_S, LIST, LIST_S, FLATTEN
+};
 
 struct map {
   struct lwt_stream *s;
@@ -204,7 +206,7 @@ static lwt_t *map_pull(void *env)
   }
 }
 
-/* ---- The streams --------------------------------------------------------------- */
+/* ---- The streams --------------------------------------------------------- */
 
 static struct lwt_stream *make(struct lwt_stream *s, const struct lwt_elements *type,
                                enum how how, void *fn, void *env)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- append and concat --------------------------------------------------------- */
+/* ---- append and concat --------------------------------------------------- */
 
 /* The stream that is read, then `after`, or what `streams` gives. */
 struct concat {
@@ -96,7 +96,7 @@ struct lwt_stream *lwt_stream_concat(struct lwt_stream *streams,
   return streams ? concat_new(type, (struct concat){ .streams = streams }) : NULL;
 }
 
-/* ---- combine ---------------------------------------------------------------------- */
+/* ---- combine ------------------------------------------------------------- */
 
 struct combine {
   struct lwt_stream *a, *b;
@@ -167,7 +167,7 @@ struct lwt_stream *lwt_stream_combine(struct lwt_stream *a, struct lwt_stream *b
   return lwt_stream_from(&lwt_vec_elements, combine_pull, c, combine_release);
 }
 
-/* ---- choose ----------------------------------------------------------------------- */
+/* ---- choose -------------------------------------------------------------- */
 
 /* Of each stream that has nothing to give, a peek is pending, over several
  * pulls; nothing is taken from a stream before it is wanted. */

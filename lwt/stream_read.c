@@ -142,7 +142,7 @@ lwt_t *lwt_stream_junk_while_s(struct lwt_stream *s, lwt_bind_fn *test, void *en
   return MANY(s, ALL, ALL, .test_s = test, .env = env, .junk = 1);
 }
 
-/* ---- What is there ----------------------------------------------------------- */
+/* ---- What is there ------------------------------------------------------- */
 
 lwt_t *lwt_stream_get_available_up_to(struct lwt_stream *s, size_t n)
 {

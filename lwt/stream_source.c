@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* ---- Pulled ----------------------------------------------------------------- */
+/* ---- Pulled -------------------------------------------------------------- */
 
 struct lwt_stream *lwt_stream_from(const struct lwt_elements *type, lwt_pull_fn *pull,
                                    void *env, lwt_call_fn *release)
@@ -69,7 +69,7 @@ struct lwt_stream *lwt_stream_from_direct(const struct lwt_elements *type,
   return lwt_stream_from(type, pull_direct, d, release_direct);
 }
 
-/* ---- Made of what is there ---------------------------------------------------- */
+/* ---- Made of what is there ----------------------------------------------- */
 
 struct lwt_stream *lwt_stream_of_array(const struct lwt_elements *type, size_t n,
                                        void *const values[])
@@ -138,7 +138,7 @@ struct lwt_stream *lwt_stream_of_promise(const struct lwt_elements *type, lwt_t 
   return &src->first;
 }
 
-/* ---- Pushed ------------------------------------------------------------------- */
+/* ---- Pushed -------------------------------------------------------------- */
 
 static inline struct source *S(struct lwt_sink *sink)
 {

@@ -3,7 +3,7 @@
  */
 #include "stream-kit.h"
 
-/* ---- Transformations ------------------------------------------------------------------ */
+/* ---- Transformations ----------------------------------------------------- */
 
 static void *even_tenfold(void *env, void *value)
 {
@@ -119,7 +119,7 @@ static void merged(void)
   lwt_stream_drop(s);
 }
 
-/* ---- To the end --------------------------------------------------------------------------- */
+/* ---- To the end ---------------------------------------------------------- */
 
 static void *add(void *env, void *acc, void *value)
 {
@@ -186,7 +186,8 @@ static void consumed(void)
   gives(lwt_stream_find(s, below, V(3)), 1, "STR-45 find");
   gives(ran(lwt_stream_find_s(s, below_later, V(3))), 2, "STR-45 find_s");
   gives(lwt_stream_find_map(s, even_tenfold, NULL), 40, "STR-45 find_map");
-  gives(ran(lwt_stream_find_map_s(s, even_tenfold_later, NULL)), NONE, "nothing is found");
+  gives(ran(lwt_stream_find_map_s(s, even_tenfold_later, NULL)), NONE,
+        "nothing is found");
   lwt_stream_drop(s);
   s = lwt_stream_map_s(numbers(3), NULL, square_later, NULL);
   p = lwt_stream_iter_s(s, cb_bind, &each);

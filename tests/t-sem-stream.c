@@ -6,7 +6,7 @@
  */
 #include "stream-kit.h"
 
-/* ---- Sources ---------------------------------------------------------------- */
+/* ---- Sources ------------------------------------------------------------- */
 
 static void from(void)
 {
@@ -46,13 +46,15 @@ static void of_promise(void)
   p = lwt_stream_next(s);
   ok(!lwt_stream_is_closed(s) && pending(p), "STR-04 pending: open");
   lwt_fulfill(&r, V(8));
-  ok(lwt_stream_is_closed(s) && is(p, 8), "STR-04 the element when it is there, then closed");
+  ok(lwt_stream_is_closed(s) && is(p, 8),
+     "STR-04 the element when it is there, then closed");
   lwt_drop(p);
   lwt_stream_drop(s);
 
   s = lwt_stream_of_promise(NULL, lwt_fail(LWT_EIO, "x"));
   ok(lwt_stream_is_closed(s), "STR-05 (differs) of a rejection: closed");
-  fails(lwt_stream_next(s), LWT_EIO, "STR-05 (differs) and the error is read in its place");
+  fails(lwt_stream_next(s), LWT_EIO,
+        "STR-05 (differs) and the error is read in its place");
   fails(lwt_stream_next(s), LWT_ENODATA, "STR-05 then it is empty");
   lwt_stream_drop(s);
 }
@@ -100,7 +102,7 @@ static void of_list(void)
   lwt_stream_drop(n);
 }
 
-/* ---- Clones ------------------------------------------------------------------- */
+/* ---- Clones -------------------------------------------------------------- */
 
 static void clones(void)
 {
@@ -207,7 +209,7 @@ static void owned(void)
   lwt_stream_drop(s);
 }
 
-/* ---- Sinks -------------------------------------------------------------------- */
+/* ---- Sinks --------------------------------------------------------------- */
 
 static void created(void)
 {
@@ -291,7 +293,7 @@ static void bounded(void)
   lwt_sink_drop(sink);
 }
 
-/* ---- Reading -------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------- */
 
 static void several(void)
 {
@@ -411,7 +413,8 @@ static void cancelled_pull(void)
   lwt_t *p = lwt_stream_get(s);
 
   lwt_cancel(p);
-  ok(canceled(p) && (!s || !lwt_unwanted(&r)), "the reader is cancelled, the pull is not");
+  ok(canceled(p) && (!s || !lwt_unwanted(&r)),
+     "the reader is cancelled, the pull is not");
   lwt_drop(p);
   lwt_fulfill(&r, V(5));
   gives(lwt_stream_get(s), 5, "STR-26 and its element is for the next reader");
@@ -424,7 +427,7 @@ static void cancelled_pull(void)
   lwt_abandon(&r);
 }
 
-/* ---- The end, and errors ------------------------------------------------------------ */
+/* ---- The end, and errors ------------------------------------------------- */
 
 static void closing(void)
 {

@@ -66,7 +66,7 @@ static int held_copy(void *value, void **copy)
 
 static const struct lwt_elements held_type = { held_drop, held_copy };
 
-/* ---- The model --------------------------------------------------------------- */
+/* ---- The model ----------------------------------------------------------- */
 
 static size_t slowest(void)
 {
@@ -133,7 +133,7 @@ static void model_run(void)
   } while (again);
 }
 
-/* ---- What both do ------------------------------------------------------------- */
+/* ---- What both do -------------------------------------------------------- */
 
 static struct handle *some_handle(void)
 {
@@ -180,7 +180,8 @@ static void do_read(void)
     if (h->read[i].kind == R_NGET && h->read[i].waits)
       return;
   r = &h->read[h->reads];
-  *r = (struct read){ .kind = (enum read_kind)below_n(4), .waits = 1, .want = below_n(4) };
+  *r = (struct read){ .kind = (enum read_kind)below_n(4), .waits = 1 };
+  r->want = below_n(4);
   if (r->kind == R_NGET)
     for (i = 0; i < h->reads; i++)
       if (h->read[i].waits)
@@ -265,7 +266,7 @@ static void do_resize(void)
   lwt_sink_resize(m.sink, m.limit);
 }
 
-/* ---- Comparing ------------------------------------------------------------------ */
+/* ---- Comparing ----------------------------------------------------------- */
 
 static int same_read(const struct read *r)
 {
