@@ -9,7 +9,8 @@ doc=$top_srcdir/doc/semantics.md
 groups="RET 15 INIT 9 DBL 16 BIND 18 MAP 8 CATCH 14 TRYB 14 FIN 20 ONS 7 ONF 7 ONT 9
   ONA 10 ASY 7 JOIN 12 ALL 15 BOTH 30 CHO 12 NCH 12 NCS 10 STA 9 WAK 15 CAN 14 ONC 9
   PRO 9 WIC 11 NOC 7 RAC 2 PIC 13 NPI 13 CB 7 CM 2 CC 6 CT 6 CF 5 CD 4 CJ 4 CX 10 PAU 12
-  LEAK 5 TAIL 7 ORD 9 SWI 10 DIR 20 STR 45"
+  LEAK 5 TAIL 7 ORD 9 SWI 10 DIR 20 STR 45 LST 29 LSQ 5
+  RES 4"
 
 # The identifiers in what was printed by tests, and those whose test says "differs".
 log=${semantics_log:-$tap_dir/log}

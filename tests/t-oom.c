@@ -20,7 +20,7 @@
 #define TOPICS(X)                                                             \
   X(basic) X(bind) X(cancel) X(choose) X(drop) X(dump) X(frame) X(frame_cancel) X(join)  \
   X(loop) X(on) X(order) X(scope) X(spawn) X(switch) X(through) X(timer) X(try) X(value) \
-  X(stream) X(stream_of) FIBER_TOPICS(X)
+  X(list) X(stream) X(stream_of) FIBER_TOPICS(X)
 #define DECLARE(topic) extern const struct sem_topic sem_##topic;
 #define ADDRESS(topic) &sem_##topic,
 
