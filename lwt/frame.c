@@ -179,6 +179,7 @@ int lwt__frame_await(struct lwt_frame *frame, lwt_t *p, const struct lwt__point 
     return 0;
   }
   stop_at(f, point);
+  lwt__t.epoch++;
   lwt__hook(P(p), &f->p.w);
   if (unlikely(f->p.flags & F_KILL)) {
     /* Cancelled or given up while it ran. */

@@ -175,7 +175,7 @@ struct outcome {
 struct group {
   struct promise p;
   struct group *work;
-  uint64_t canceled; /* the drain in which its inputs were cancelled last */
+  uint64_t canceled; /* the epoch in which its inputs were cancelled last */
   size_t n;
   size_t left;
   struct outcome result;
@@ -217,7 +217,7 @@ struct thread {
   uint8_t draining;
   uint8_t looping;
   uint16_t depth; /* immediate callbacks on the stack */
-  uint64_t drain; /* number of the present or next lwt__drain() */
+  uint64_t epoch; /* changes when a group may reach what it could not before */
   size_t live;
   struct size_class nodes[SIZE_CLASSES];
   struct size_class raw[SIZE_CLASSES];
@@ -567,8 +567,9 @@ void lwt__stop(struct promise *p);
  * the finalizers in between are through. */
 void lwt__sever(struct waiter *w);
 /* lwt_cancel() without running callbacks.  once: not through groups whose
- * inputs were cancelled since the drain began, so that the picks of a line,
- * each cancelling the next, take the time of one walk. */
+ * inputs were cancelled in this epoch, so that the picks of a line, each
+ * cancelling the next, take the time of one walk.  An epoch ends with the drain
+ * or when a promise comes to wait for what a callback made. */
 void lwt__cancel(struct promise *p, int once);
 /* A pending p has lost its last handle. */
 void lwt__abandon(struct promise *p);

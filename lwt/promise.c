@@ -591,18 +591,12 @@ static int transparent(const struct promise *p)
          (likely(p->class) || !lwt__note(p));
 }
 
-void lwt__become(struct promise *p, lwt_t *q)
+static void become_pending(struct promise *p, struct promise *s)
 {
-  struct promise *s = P(q);
   struct waiter *w;
 
-  if (likely(lwt__is_inline(q))) {
-    lwt__fulfill(p, lwt__inline_value(q), NULL);
-  } else if (unlikely(!q)) {
-    lwt__reject(p, LWT_EINVAL, "callback returned NULL", p->where);
-  } else if (s->state != LWT_PENDING) {
-    lwt__settle_like(p, s);
-  } else if (unlikely(p->flags & F_KILL)) {
+  lwt__t.epoch++;
+  if (unlikely(p->flags & F_KILL)) {
     p->flags &= (uint16_t)~F_KILL;
     if (lwt__sees_failure(p)) {
       p->kind = K_FORWARD;
@@ -626,6 +620,18 @@ void lwt__become(struct promise *p, lwt_t *q)
     p->kind = K_FORWARD;
     lwt__hook(s, &p->w);
   }
+}
+
+void lwt__become(struct promise *p, lwt_t *q)
+{
+  if (likely(lwt__is_inline(q)))
+    lwt__fulfill(p, lwt__inline_value(q), NULL);
+  else if (unlikely(!q))
+    lwt__reject(p, LWT_EINVAL, "callback returned NULL", p->where);
+  else if (P(q)->state != LWT_PENDING)
+    lwt__settle_like(p, P(q));
+  else
+    become_pending(p, P(q));
 }
 
 /* ---- The ready queue ----------------------------------------------------- */
@@ -668,6 +674,6 @@ void lwt__drain(void)
     else
       run_stop(p);
   }
-  t->drain++;
+  t->epoch++;
   t->draining = 0;
 }

@@ -305,5 +305,33 @@ static void npick_late(void)
   lwt_drop(p);
 }
 
+static lwt_t *sleep_on(void *env, struct lwt_error error)
+{
+  (void)error;
+  *(lwt_t **)env = lwt_sleep(LWT_S(1));
+  return lwt_ref(*(lwt_t **)env);
+}
+
+/* Cancelled once, the loser waits for something new when it is to be cancelled
+ * again, by another pick, before the queue is empty. */
+static void pick_again(void)
+{
+  struct lwt_resolver x, t;
+  lwt_t *late = NULL, *shared, *inner, *outer;
+
+  shared = lwt_join(LWT_PS(lwt_catch(lwt_task(&t), sleep_on, &late)));
+  inner = lwt_pick(LWT_PS(lwt_wait(&x), lwt_ref(shared)));
+  outer = lwt_pick(LWT_PS(inner, lwt_map(lwt_ref(shared), cb_map, NULL)));
+  lwt_fulfill(&x, V(1));
+  ok(is(outer, 1), "PIC-09 a pick that a pick decides");
+  ok(late && canceled(late) && canceled(shared),
+     "PIC-09 each cancels what its loser waits for by then");
+  lwt_abandon(&t);
+  if (late)
+    lwt_drop(late);
+  lwt_drop(shared);
+  lwt_drop(outer);
+}
+
 SEM_TESTS(choose, T(rows), T(choose_same), ONCE(choose_random), T(nchoose_later),
-          T(pick_order), T(npick_late))
+          T(pick_order), T(npick_late), T(pick_again))
