@@ -22,8 +22,11 @@
  *               callbacks look at it, and it is dropped with the last handle.
  *   Dropping    lwt_drop() of the last handle cancels what is still pending:
  *               no callback of that chain runs any more, except those that
- *               see failures (catch, try_bind, finalize, frames), which get
- *               LWT_ECANCELED.
+ *               see failures (catch, try_bind, finalize, frames).  They get
+ *               LWT_ECANCELED; but if their input has settled before and they
+ *               are queued, they get what it has become: a value that is on
+ *               its way reaches somebody who can let it go.  What they then
+ *               wait for is cancelled.
  *   Callbacks   run at most once, on the thread that made the promise.  If
  *               the input is already settled they run at once, before the
  *               function that attached them returns; otherwise from one

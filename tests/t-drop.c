@@ -294,6 +294,45 @@ static void drop_chain(void)
   lwt_abandon(&r);
 }
 
+/* Dropped by an earlier callback of the same promise: its own is queued. */
+static void act_drop(struct cb *cb)
+{
+  lwt_drop(cb->arg);
+}
+
+static void drop_queued(void)
+{
+  struct lwt_resolver r, later;
+  struct cb drop = { .act = act_drop }, f = { .name = "f" }, h = { .name = "h" };
+  lwt_t *p = lwt_wait(&r), *waited;
+
+  lwt_on_termination(lwt_ref(p), cb_call, &drop);
+  f.then = lwt_task(&later);
+  waited = lwt_ref(f.then);
+  drop.arg = lwt_try_bind(p, cb_bind, cb_catch, &f);
+  lwt_fulfill(&r, V(7));
+  ok(noted("f") && f.value == 7, "drop of a queued try_bind: it gets the value");
+  ok(lwt_unwanted(&later) == 0, "... what it waits for then runs on if it is shared");
+  lwt_drop(waited);
+  ok(lwt_unwanted(&later), "... and is cancelled otherwise");
+  lwt_abandon(&later);
+
+  p = lwt_wait(&r);
+  lwt_on_termination(lwt_ref(p), cb_call, &drop);
+  drop.arg = lwt_catch(p, cb_catch, &h);
+  h.then = lwt_task(&later);
+  lwt_reject(&r, LWT_EIO, "disk");
+  ok(noted("h") && h.code == LWT_EIO, "drop of a queued catch: it gets the error");
+  ok(lwt_unwanted(&later), "... what it waits for then is cancelled");
+  lwt_abandon(&later);
+
+  p = lwt_wait(&r);
+  lwt_on_termination(lwt_ref(p), cb_call, &drop);
+  drop.arg = lwt_map(lwt_bind(p, cb_bind, &f), cb_map, &f);
+  lwt_fulfill(&r, V(7));
+  ok(noted(""), "drop of a queued bind: it does not run");
+}
+
 static void drop_cleanup(void)
 {
   struct lwt_resolver r, s;
@@ -599,6 +638,6 @@ static void with_nothing(void)
   lwt_drop(p);
 }
 
-SEM_TESTS(drop, T(matrix), T(drop_chain), T(drop_cleanup), T(drop_stop), T(drop_many),
+SEM_TESTS(drop, T(matrix), T(drop_chain), T(drop_queued), T(drop_cleanup), T(drop_stop), T(drop_many),
           T(drop_shared), T(drop_inside), T(drop_inside_map), T(queued), T(with),
               T(with_nothing))
