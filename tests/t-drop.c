@@ -638,6 +638,6 @@ static void with_nothing(void)
   lwt_drop(p);
 }
 
-SEM_TESTS(drop, T(matrix), T(drop_chain), T(drop_queued), T(drop_cleanup), T(drop_stop), T(drop_many),
-          T(drop_shared), T(drop_inside), T(drop_inside_map), T(queued), T(with),
-              T(with_nothing))
+SEM_TESTS(drop, T(matrix), T(drop_chain), T(drop_queued), T(drop_cleanup), T(drop_stop),
+          T(drop_many), T(drop_shared), T(drop_inside), T(drop_inside_map), T(queued),
+          T(with), T(with_nothing))
