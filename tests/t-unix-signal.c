@@ -29,14 +29,14 @@ static void one(void)
   ok(!is_default(SIGUSR1), "the handler is there");
   is_int(lwt_state(p), LWT_PENDING, "pending");
   raise(SIGUSR1);
-  is_int(outcome(p), 0, "fulfilled by the signal");
-  is_int(outcome(q), 0, "as is another");
+  is_int(outcome(p), 0, "SIG-03 fulfilled by the signal, in the loop");
+  is_int(outcome(q), 0, "SIG-03 as is another");
   is_int(lwt_run(lwt_sleep(1)), 0, "a turn");
   ok(is_default(SIGUSR1), "and the default is back");
 
   p = lwt_unix_signal(SIGUSR1);
   lwt_cancel(p);
-  is_int(outcome(p), LWT_ECANCELED, "cancelled");
+  is_int(outcome(p), LWT_ECANCELED, "SIG-03 cancelled alone");
   ok(is_default(SIGUSR1), "the default is back");
   is_int(outcome(lwt_unix_signal(SIGKILL)), LWT_EINVAL, "not to be caught");
   is_int(outcome(lwt_unix_signal(-1)), LWT_EINVAL, "no signal");
