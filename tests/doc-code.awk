@@ -10,7 +10,8 @@
 #   ```c fragment         fragment   declarations and functions
 #   ```c body             body       statements, in a function of their own
 #   ... more                         goes on where the block before it ended
-#   ```c from=PATH        from       the very text of a part of the file PATH
+#   ```c from=PATH        from       the very text of a part of the file PATH; output
+#                                    is what the program of that name prints
 #
 # Fragments and bodies may use what tests/doc-prelude.h declares.
 

@@ -34,6 +34,10 @@ runs() { # FILE: and prints what it should
   [ ! -f "$1.output" ] || diff -u "$1.output" "$1.got"
 }
 
+prints() { # PROGRAM FILE
+  timeout 60 "$1" </dev/null | diff -u "$2" -
+}
+
 part_of() { # FILE.c PATH: whether the block's lines are lines of the file
   awk 'NR == FNR { want[n++] = $0; next }
     { line[m++] = $0 }
@@ -62,6 +66,9 @@ block() { # ID LINE KIND FROM
       ;;
     from)
       try "$label $4" part_of "$file" "$4"
+      example=$top_builddir/${4%.c}
+      [ ! -f "$tap_dir/$1.output" ] || [ ! -x "$example" ] ||
+        try "$label $4 prints what follows" prints "$example" "$tap_dir/$1.output"
       ;;
     compile | program)
       if [ -z "$uv" ] || [ ! -f "$libs/liblwt-unix.a" ]; then

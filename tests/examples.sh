@@ -14,16 +14,19 @@ prints() { # PROGRAM LINE...
 }
 
 # Ten lines of one to twenty letters.
-echoes() {
-  timeout 30 "$top_builddir/examples/echo" >"$tap_dir/out" </dev/null || return 1
+echoes() { # PROGRAM
+  timeout 30 "$top_builddir/examples/$1" >"$tap_dir/out" </dev/null || return 1
   cat "$tap_dir/out"
   [ "$(wc -l <"$tap_dir/out")" -eq 10 ] &&
     [ "$(grep -c '^a\{1,20\}$' "$tap_dir/out")" -eq 10 ]
 }
 
 try "heads and tails" prints heads-tails Heads Tails Finished
-try "echo" echoes
+try "echo" echoes echo
+try "echo as a frame" echoes echo-frame
 try "echo server" prints echo-server "is anybody there?"
+try "a task group" prints group "quick: done" "slow: given up" "the group: timed out"
+try "channels" prints squares "the sum of the squares is 385"
 try "race" prints race "the second one answered"
 try "timeout by cancel" prints timeout-cancel "quick: done" "slow: canceled"
 try "timeout by pick" prints timeout-pick "quick: done" "slow: timed out"
