@@ -17,8 +17,10 @@ static int engine_wait(struct lwt_engine *engine, uint64_t deadline)
 
 struct lwt_engine lwt__xen_engine = { .now = engine_now, .wait = engine_wait };
 
+/* From the first run on, somebody may ask the program to end. */
 struct lwt_engine *lwt_platform_engine(void)
 {
+  lwt__lifecycle_start();
   return &lwt__xen_engine;
 }
 

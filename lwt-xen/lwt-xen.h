@@ -63,6 +63,70 @@ struct lwt_xen_console_stats {
 };
 LWT_API void lwt_xen_console_stats(struct lwt_xen_console_stats *stats);
 
+/* ---- Xenstore ---------------------------------------------------------- */
+
+/* Paths are absolute ("/local/domain/1/name", at most 3071 bytes) or relative to
+ * the domain's own (at most 2047).  tx is a transaction or 0.
+ *
+ * Errors of all: LWT_ENOENT, LWT_EACCES, LWT_EINVAL, LWT_EEXIST, LWT_ENOSPC (a
+ * quota) and others, as xenstored says; LWT_ENOBUFS: 256 requests wait; LWT_EMSGSIZE:
+ * longer than 4096 bytes; LWT_ENOMEM; LWT_EPROTO: what came is not xenstore's
+ * protocol, and the connection is given up; LWT_ENODEV: there is none.
+ * Cancelling leaves unsaid whether the change was made. */
+
+/* Bytes, and two NULs behind them.  Freed by lwt_xs_free(). */
+struct lwt_xs_value {
+  size_t len;
+  char bytes[];
+};
+LWT_PROMISE(lwt_xs_value_p, struct lwt_xs_value *);
+LWT_API void lwt_xs_free(void *value);
+
+/* The value of a node; the names below it, each ended by a NUL; who may do what
+ * ("n0", "r3"), each ended by a NUL. */
+LWT_API lwt_xs_value_p *lwt_xs_read(uint32_t tx, const char *path) LWT_MUST_USE;
+LWT_API lwt_xs_value_p *lwt_xs_directory(uint32_t tx,
+                                         const char *path) LWT_MUST_USE;
+LWT_API lwt_xs_value_p *lwt_xs_permissions(uint32_t tx,
+                                           const char *path) LWT_MUST_USE;
+/* A value, made with all nodes above it; a text; an empty node; no node (with all
+ * below it); permissions as above, len bytes. */
+LWT_API lwt_t *lwt_xs_write(uint32_t tx, const char *path, const void *bytes,
+                            size_t len) LWT_MUST_USE;
+LWT_API lwt_t *lwt_xs_write_text(uint32_t tx, const char *path,
+                                 const char *text) LWT_MUST_USE;
+LWT_API lwt_t *lwt_xs_mkdir(uint32_t tx, const char *path) LWT_MUST_USE;
+LWT_API lwt_t *lwt_xs_rm(uint32_t tx, const char *path) LWT_MUST_USE;
+LWT_API lwt_t *lwt_xs_set_permissions(uint32_t tx, const char *path,
+                                      const char *permissions,
+                                      size_t len) LWT_MUST_USE;
+/* The path of a domain. */
+LWT_API lwt_xs_value_p *lwt_xs_domain_path(uint16_t domain) LWT_MUST_USE;
+
+/* Begin a transaction; end it.  What was done in it happens at its end, all or
+ * nothing; LWT_EAGAIN: nothing, because somebody else changed what it looked at. */
+LWT_PROMISE(lwt_xs_tx_p, uint32_t);
+LWT_API lwt_xs_tx_p *lwt_xs_start(void) LWT_MUST_USE;
+LWT_API lwt_t *lwt_xs_end(uint32_t tx, int commit) LWT_MUST_USE;
+
+/* body(env, tx) in a transaction, again and again until it goes through; its value
+ * is dropped.  If its promise is rejected, so is the result, and nothing happens.
+ * LWT_EAGAIN: not within 1000 times. */
+typedef lwt_t *lwt_xs_body_fn(void *env, uint32_t tx);
+LWT_API lwt_t *lwt_xs_transaction(lwt_xs_body_fn *body, void *env) LWT_MUST_USE;
+
+/* Watch a node and all below it.  The first event comes at once.
+ * "@introduceDomain" and "@releaseDomain" are special nodes. */
+struct lwt_xs_watch;
+LWT_PROMISE(lwt_xs_watch_p, struct lwt_xs_watch *);
+LWT_API lwt_xs_watch_p *lwt_xs_watch(const char *path) LWT_MUST_USE;
+/* The path of the next node that has changed.  Up to 32 wait; if there are more,
+ * the watched path itself stands for them: look at everything.  One at a time
+ * (LWT_EBUSY). */
+LWT_API lwt_xs_value_p *lwt_xs_watch_next(struct lwt_xs_watch *w) LWT_MUST_USE;
+/* No more; frees w.  A pending next is rejected with LWT_ECONNABORTED. */
+LWT_API void lwt_xs_unwatch(void *w);
+
 #ifdef __cplusplus
 }
 #endif

@@ -108,4 +108,32 @@ size_t lwt__console_get(char *bytes, size_t len);
 /* Wait until all is read, or for `patience` without progress. */
 void lwt__console_flush(uint64_t patience);
 
+/* ---- grant.c ----------------------------------------------------------- */
+
+/* A zeroed page that `domain` may use.  Returns 0, LWT_ENOMEM, LWT_ENOSPC: the
+ * host allows no more, LWT_ERANGE, LWT_ENOSYS. */
+int lwt__grant_page(uint16_t domain, int readonly, void **page, uint32_t *ref);
+/* The end of it, page included.  Returns 0, or LWT_EBUSY: the other domain still
+ * has the page mapped; it is parked then, and its caller may not touch it again. */
+int lwt__grant_end(uint32_t ref);
+/* After a resume: the table is mapped anew. */
+int lwt__grants_resume(void);
+
+struct lwt__grant_stats {
+  size_t granted; /* now, parked ones included */
+  size_t parked;  /* now */
+  uint64_t busy;  /* ends that came too early for the other domain */
+};
+/* Looks at the parked ones first. */
+struct lwt__grant_stats lwt__grant_stats(void);
+
+/* ---- lifecycle.c ------------------------------------------------------- */
+
+/* Listen for what the toolstack asks for (xl shutdown, xl reboot). */
+void lwt__lifecycle_start(void);
+/* The end of the program: SHUTDOWN_poweroff, or what was asked for. */
+unsigned lwt__lifecycle_reason(void);
+/* End the domain at once: nobody listens.  In an image; the tests' own there. */
+void lwt__lifecycle_end(unsigned reason);
+
 #endif

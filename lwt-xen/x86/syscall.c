@@ -304,7 +304,13 @@ void lwt__xen_exit(int status)
   if (status)
     lwt__say("lwt-xen: exit status %d\n", status);
   lwt__console_flush(LWT_S(5));
-  lwt__xen_end(SHUTDOWN_poweroff);
+  lwt__xen_end(lwt__lifecycle_reason());
+}
+
+void lwt__lifecycle_end(unsigned reason)
+{
+  lwt__console_flush(LWT_S(1));
+  lwt__xen_end(reason);
 }
 
 CALL(sys_exit)

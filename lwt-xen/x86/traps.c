@@ -78,6 +78,25 @@ static int is_text(uint64_t address)
   return address >= (uint64_t)__image_start && address < (uint64_t)__text_end;
 }
 
+/* Functions of the C library have no frame pointers: show what looks like a return
+ * address, to the end of the frame that is not to be found. */
+static void scan(uint64_t at)
+{
+  const uint8_t *before;
+  uint64_t value, end = at + 1024;
+  unsigned found = 0;
+
+  lwt__say(" maybe");
+  for (; at < end && found < 8 && lwt__paging_rights(at); at += 8) {
+    value = *(const uint64_t *)at;
+    before = (const uint8_t *)value;
+    if (is_text(value - 8) && (before[-5] == 0xe8 || before[-2] == 0xff)) {
+      lwt__say(" %#llx", (unsigned long long)value);
+      found++;
+    }
+  }
+}
+
 /* Frames go up the stack; the pages are looked up before they are read. */
 void lwt__backtrace(uint64_t rip, uint64_t rbp)
 {
@@ -92,11 +111,12 @@ void lwt__backtrace(uint64_t rip, uint64_t rbp)
        i++) {
     next = ((const uint64_t *)rbp)[0];
     rip = ((const uint64_t *)rbp)[1];
-    if (!is_text(rip))
+    if (is_text(rip))
+      lwt__say(" %#llx", (unsigned long long)rip);
+    if (!is_text(rip) || (next && (next <= rbp || next % 8 || next - rbp > 65536))) {
+      scan(rbp + 16);
       break;
-    lwt__say(" %#llx", (unsigned long long)rip);
-    if (next <= rbp)
-      break;
+    }
     rbp = next;
   }
   lwt__say("\n  (addr2line -fipe PROGRAM.xen ADDRESS... names them)\n");

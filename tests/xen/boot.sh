@@ -15,9 +15,10 @@ cp -R "$tests" "$scratch/over/tests"
   (cd "$scratch/over" && find . | cpio -o -H newc -R 0:0 --quiet)
 } >"$scratch/initrd"
 # No SMAP: an emulated PV dom0 dies of it.
-nice -n 10 timeout -k 5 "${XEN_RIG_TIMEOUT:-240}" \
+nice -n 10 timeout -k 5 "${XEN_RIG_TIMEOUT:-400}" \
   qemu-system-x86_64 -nodefaults -display none -serial stdio -monitor none \
-  -m 1500 -smp 1 -accel tcg -cpu max,-smap,-smep,-la57,-pks,-pku -no-reboot \
+  -m 1500 -smp 1 -accel tcg -no-reboot \
+  -cpu max,-smap,-smep,-la57,-pks,-pku,-avx,-avx2 \
   -kernel "$cache/xen" \
   -append "console=com1 com1=115200,8n1 dom0_mem=768M,max:768M noreboot loglvl=warning guest_loglvl=warning" \
   -initrd "$cache/vmlinuz console=hvc0 quiet,$scratch/initrd" "$@" </dev/null &

@@ -1,0 +1,47 @@
+/* store.h - the xenstore client inside: requests and watches with callbacks.
+ * SPDX-License-Identifier: ISC
+ *
+ * Promises (store_ops.c) and the shutdown request (lifecycle.c) are both made of
+ * these.
+ */
+#ifndef LWT_XEN_STORE_H
+#define LWT_XEN_STORE_H
+
+#include "xen.h"
+
+#include <xen/io/xs_wire.h>
+
+/* The answer to a request: error 0 and a value, which the callee owns (from
+ * lwt__alloc()), or an error and NULL.  Called from the run loop, held. */
+typedef void store_done(void *env, int error, struct lwt_xs_value *value);
+
+struct store_part {
+  const void *bytes;
+  size_t len;
+};
+
+/* Send a request.  Its id, for store_forget(), or 0: *error says why it is not
+ * sent (LWT_ENOMEM, LWT_ENOBUFS: too many, LWT_EMSGSIZE, LWT_ENODEV, LWT_EPROTO:
+ * the ring is broken); done is not called then. */
+uint32_t lwt__store_request(uint32_t op, uint32_t tx, const struct store_part *parts,
+                            size_t n, store_done *done, void *env, int *error);
+/* Nobody waits for the answer any more; it is dropped when it comes, and what it
+ * opened (a transaction) is closed. */
+void lwt__store_forget(uint32_t id);
+
+/* A watch: called for each event with the path that changed, NULL: any. */
+struct store_watch {
+  struct store_watch *next;
+  void (*fired)(void *env, const char *path);
+  void *env;
+  char token[20];
+};
+/* Listen for events of the token, which is set here; registering it with xenstored
+ * is a request of the caller's. */
+void lwt__store_watch_add(struct store_watch *w);
+void lwt__store_watch_remove(struct store_watch *w);
+
+/* Connect to the ring.  Returns 0, or LWT_ENODEV. */
+int lwt__store_init(void);
+
+#endif

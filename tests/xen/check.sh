@@ -1,0 +1,44 @@
+#!/bin/sh
+# check.sh - real guests on a real Xen: TAP of `make check-xen`.
+# SPDX-License-Identifier: ISC
+#
+# $top_builddir has the images in tests/xen/.  LWT_XEN_CACHE: where the rig is
+# assembled and kept (default: tests/xen/cache of the build).
+here=$(cd "$(dirname "$0")" && pwd)
+images=${top_builddir:-.}/tests/xen
+cache=${LWT_XEN_CACHE:-$images/cache}
+skip_all() {
+  echo "1..0 # SKIP $*"
+  exit 0
+}
+command -v qemu-system-x86_64 >/dev/null 2>&1 || skip_all "no qemu-system-x86_64"
+ls "$images"/*.xen >/dev/null 2>&1 || skip_all "no images: lwt-xen is not built"
+why=$(sh "$here/assemble.sh" "$cache" 2>&1) || skip_all "$why"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir "$scratch/tests"
+cp "$images"/*.xen "$here/run.sh" "$here/guests.sh" "$scratch/tests"
+sh "$here/boot.sh" "$cache" "$scratch/tests" >"$scratch/serial" 2>&1
+tr -d '\r' <"$scratch/serial" >"$images/serial.log"
+
+# Functions of the addresses of a backtrace, on this side, where the tools are.
+while read -r _ how addresses; do
+  # shellcheck disable=SC2086
+  names=$(addr2line -fe "$images/g-trap.xen" $addresses 2>/dev/null | tr '\n' ' ')
+  case $how:$names in
+    null:*wild_write*main* | text:*wild_write*main* | constant:*wild_write*main* | \
+      stack:*deep*deep* | abort:*main* | data:*main*)
+      echo "TAP: ok - trap-$how: the backtrace names the functions" ;;
+    *) echo "TAP: not ok - trap-$how: the backtrace says $names" ;;
+  esac
+done <<END >"$scratch/names"
+$(grep '^BACKTRACE: ' "$images/serial.log")
+END
+if grep -q '^dom0: done$' "$images/serial.log"; then
+  echo "TAP: ok - dom0 came to its end" >>"$scratch/names"
+else
+  echo "TAP: not ok - dom0 came to its end: $images/serial.log" >>"$scratch/names"
+fi
+sed -n 's/^TAP: //p' "$images/serial.log" "$scratch/names" |
+  awk '/^(not )?ok - / { sub(/ok - /, "ok " ++n " - ") } { print } END { print "1.." n }'
