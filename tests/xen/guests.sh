@@ -42,6 +42,7 @@ start no-entropy g-platform "no-entropy" 'cpuid = "host,rdrand=0,rdseed=0"' &&
   results no-entropy
 
 start store g-store "" && {
+  await store '^ok - write and read$'
   id=$(domid store)
   data=/local/domain/$id/data
   xenstore-write "$data/poke" 0
@@ -71,13 +72,9 @@ start reboot g-idle "" && await reboot '^waiting$' && {
   results reboot
 }
 
-start time g-time "" && {
+start time g-time "$(date +%s)" && {
   sleep 18 # nothing else to do: dom0 must be quiet
   results time
-  wall=$(sed -n 's/^wall clock //p' /tmp/time.log)
-  off=$(($(date +%s) - ${wall:-0}))
-  test $off -ge -2 -a $off -le 5
-  tap $? "time: the wall clock is that of dom0"
 }
 
 seconds=$(($(date +%s) - idle_since))

@@ -1,0 +1,169 @@
+/* fakestore.h - a xenstored behind the ring of fakexen.h.
+ * SPDX-License-Identifier: ISC
+ *
+ * A flat list of paths with values, one watch, and transactions that it can refuse.
+ * fake_store_step() moves at most store.pace bytes each way.
+ */
+#ifndef FAKESTORE_H
+#define FAKESTORE_H
+
+#include "fakexen.h"
+
+#include <stdio.h>
+
+static struct {
+  size_t pace;
+  unsigned refuse; /* that many transactions with EAGAIN */
+  unsigned ended, aborted, started, unwatched, requests;
+  int deaf; /* answers nothing */
+  struct {
+    char path[64], value[64];
+    size_t len;
+  } node[64];
+  char token[64], watched[64];
+  char in[8192], out[65536];
+  size_t n_in, n_out;
+} store = { .pace = 4096 };
+
+static void store_send(uint32_t type, uint32_t id, uint32_t tx, const void *bytes,
+                       size_t len)
+{
+  struct xsd_sockmsg head = { type, id, tx, (uint32_t)len };
+
+  memcpy(store.out + store.n_out, &head, sizeof head);
+  memcpy(store.out + store.n_out + sizeof head, bytes, len);
+  store.n_out += sizeof head + len;
+}
+
+static void store_event(const char *path)
+{
+  char bytes[160];
+  int n = snprintf(bytes, sizeof bytes, "%s%c%s", path, 0, store.token);
+
+  store_send(XS_WATCH_EVENT, 0, 0, bytes, (size_t)n + 1);
+}
+
+static int store_find(const char *path, int make)
+{
+  int i;
+
+  for (i = 0; i < 64; i++)
+    if (!strcmp(store.node[i].path, path))
+      return i;
+  for (i = 0; make && i < 64; i++)
+    if (!store.node[i].path[0]) {
+      snprintf(store.node[i].path, sizeof store.node[i].path, "%s", path);
+      return i;
+    }
+  return -1;
+}
+
+/* 300 names of 16 bytes, in parts of 2000. */
+static void store_part(const struct xsd_sockmsg *h, const char *offset)
+{
+  static char names[5000];
+  size_t at = strtoul(offset, NULL, 10), n, head;
+  char bytes[4096];
+  int i;
+
+  for (i = 0; i < 300; i++)
+    snprintf(names + 16 * i, 17, "a-long-name-%03d", i);
+  n = 4800 - at > 2000 ? 2000 : 4800 - at;
+  head = (size_t)sprintf(bytes, "77") + 1;
+  memcpy(bytes + head, names + at, n);
+  if (at + n == 4800)
+    bytes[head + n++] = '\0';
+  store_send(h->type, h->req_id, h->tx_id, bytes, head + n);
+}
+
+static void store_write(const char *path, const char *value, size_t len)
+{
+  int i = store_find(path, 1);
+
+  memcpy(store.node[i].value, value, len);
+  store.node[i].len = len;
+  if (store.watched[0] && !strcmp(path, store.watched))
+    store_event(path);
+}
+
+static void store_answer(const struct xsd_sockmsg *h, const char *p)
+{
+  const char *rest = p + strlen(p) + 1;
+  size_t len = h->len - (size_t)(rest - p);
+  const char *error = NULL;
+  int i = store_find(p, 0);
+
+  store.requests++;
+  switch (h->type) {
+  case XS_READ:
+    if (i < 0)
+      error = "ENOENT";
+    else
+      store_send(h->type, h->req_id, h->tx_id, store.node[i].value, store.node[i].len);
+    break;
+  case XS_DIRECTORY: error = "E2BIG"; break;
+  case XS_DIRECTORY_PART: store_part(h, rest); break;
+  case XS_WRITE: store_write(p, rest, len); break;
+  case XS_RM:
+    if (i < 0)
+      error = "ENOENT";
+    else
+      store.node[i].path[0] = '\0';
+    break;
+  case XS_WATCH:
+    snprintf(store.watched, sizeof store.watched, "%s", p);
+    snprintf(store.token, sizeof store.token, "%s", rest);
+    break;
+  case XS_UNWATCH:
+    store.unwatched++;
+    store.watched[0] = '\0';
+    break;
+  case XS_TRANSACTION_START:
+    store.started++;
+    store_send(h->type, h->req_id, 0, "99", 3);
+    break;
+  case XS_TRANSACTION_END:
+    if (*p == 'F')
+      store.aborted++;
+    else if (store.refuse)
+      error = "EAGAIN";
+    store.refuse -= store.refuse && *p == 'T';
+    store.ended++;
+    break;
+  default: error = "ENOSYS";
+  }
+  if (error)
+    store_send(XS_ERROR, h->req_id, h->tx_id, error, strlen(error) + 1);
+  else if (h->type != XS_READ && h->type != XS_DIRECTORY_PART &&
+           h->type != XS_TRANSACTION_START)
+    store_send(h->type, h->req_id, h->tx_id, "OK", 3);
+  if (h->type == XS_WATCH)
+    store_event(p);
+}
+
+static void fake_store_step(void)
+{
+  struct xsd_sockmsg h;
+  size_t n = store.pace, whole, moved = 0;
+
+  for (; n-- && fake_store->req_cons != fake_store->req_prod; moved++)
+    store.in[store.n_in++] = fake_store->req[fake_store->req_cons++ % 1024];
+  while (!store.deaf && store.n_in >= sizeof h) {
+    memcpy(&h, store.in, sizeof h);
+    whole = sizeof h + h.len;
+    if (store.n_in < whole)
+      break;
+    store.in[store.n_in] = '\0';
+    store_answer(&h, store.in + sizeof h);
+    memmove(store.in, store.in + whole, store.n_in -= whole);
+  }
+  for (n = 0; n < store.pace && n < store.n_out &&
+              fake_store->rsp_prod - fake_store->rsp_cons < 1024;
+       n++)
+    fake_store->rsp[fake_store->rsp_prod++ % 1024] = store.out[n];
+  memmove(store.out, store.out + n, store.n_out -= n);
+  if (moved || n)
+    fake_event(FAKE_STORE_PORT);
+}
+
+#endif

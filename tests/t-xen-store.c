@@ -1,0 +1,243 @@
+/* t-xen-store.c - the xenstore client: honest, slow and hostile servers.
+ * SPDX-License-Identifier: ISC
+ */
+#include "fakestore.h"
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The value of a promise of text; NULL: rejected. */
+static struct lwt_xs_value *get(lwt_xs_value_p *p)
+{
+  void *value = NULL;
+
+  return lwt_run_value(LWT_UNTYPED(p), &value).code ? NULL : value;
+}
+
+static int code(lwt_t *p)
+{
+  return lwt_run_value(p, NULL).code;
+}
+
+static void test_operations(void)
+{
+  struct lwt_xs_value *v;
+  char path[4000];
+
+  is_int(code(lwt_xs_write_text(0, "data/a", "hello")), 0, "write");
+  v = get(lwt_xs_read(0, "data/a"));
+  ok(v && v->len == 5 && !strcmp(v->bytes, "hello"), "read");
+  lwt_xs_free(v);
+  is_int(code((lwt_t *)lwt_xs_read(0, "data/b")), LWT_ENOENT, "an error has its code");
+  v = get(lwt_xs_directory(0, "data"));
+  ok(v && v->len == 4800 && !strcmp(v->bytes + 4784, "a-long-name-299"),
+     "a directory in parts");
+  lwt_xs_free(v);
+  is_int(code(lwt_xs_rm(0, "data/a")), 0, "rm");
+  memset(path, 'x', sizeof path);
+  path[2048] = '\0';
+  is_int(code((lwt_t *)lwt_xs_read(0, path)), LWT_EINVAL, "a relative path too long");
+  is_int(code((lwt_t *)lwt_xs_read(0, "")), LWT_EINVAL, "an empty path");
+  is_int(code(lwt_xs_write(0, "data/a", path, 4096)), LWT_EMSGSIZE, "a value too long");
+}
+
+static void test_queue(void)
+{
+  lwt_t *ps[257];
+  int i, n;
+
+  for (i = 0; i < 257; i++)
+    ps[i] = lwt_xs_write_text(0, "data/q", "a value that takes room in the ring");
+  is_int(lwt_error(ps[256]).code, LWT_ENOBUFS, "256 wait at most");
+  lwt_drop(ps[256]);
+  for (i = n = 0; i < 256; i++)
+    n += code(ps[i]) == 0;
+  is_int(n, 256, "and all are answered");
+}
+
+static lwt_t *body(void *env, uint32_t tx)
+{
+  ++*(int *)env;
+  return lwt_xs_write_text(tx, "data/t", "in a transaction");
+}
+
+static lwt_t *bad_body(void *env, uint32_t tx)
+{
+  (void)env;
+  (void)tx;
+  return lwt_fail(LWT_EIO, "bad_body");
+}
+
+static void test_transactions(void)
+{
+  lwt_t *p;
+  int calls = 0;
+
+  store.refuse = 5;
+  is_int(code(lwt_xs_transaction(body, &calls)), 0, "a transaction");
+  is_int(calls, 6, "again until it goes through");
+  is_int(code(lwt_xs_transaction(bad_body, NULL)), LWT_EIO, "a failing body");
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  ok(store.aborted >= 1, "gives it up");
+  p = (lwt_t *)lwt_xs_start();
+  lwt__events_scan();
+  lwt_drop(p); /* on its way */
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(store.started, store.ended, "one that nobody takes is ended");
+  p = lwt_xs_transaction(body, &calls);
+  lwt_run_ready();
+  lwt_drop(p);
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(store.started, store.ended, "one that is cancelled, too");
+}
+
+static void test_watches(void)
+{
+  struct lwt_xs_watch *w;
+  struct lwt_xs_value *v;
+  lwt_xs_value_p *next;
+  void *value = NULL;
+  int i;
+
+  is_int(lwt_run_value((lwt_t *)lwt_xs_watch("data/w"), &value).code, 0, "a watch");
+  w = value;
+  v = get(lwt_xs_watch_next(w));
+  ok(v && !strcmp(v->bytes, "data/w"), "fires at once");
+  lwt_xs_free(v);
+  next = lwt_xs_watch_next(w);
+  is_int(code((lwt_t *)lwt_xs_watch_next(w)), LWT_EBUSY, "one waits");
+  lwt_drop((lwt_t *)next);
+  next = lwt_xs_watch_next(w);
+  code(lwt_xs_write_text(0, "data/w", "1"));
+  v = get(next);
+  ok(v != NULL, "fires again");
+  lwt_xs_free(v);
+  for (i = 0; i < 50; i++)
+    code(lwt_xs_write_text(0, "data/w", "1"));
+  for (i = 0; lwt_state((lwt_t *)(next = lwt_xs_watch_next(w))) == LWT_FULFILLED; i++)
+    lwt_drop((lwt_t *)next);
+  is_int(i, 33, "32 events wait, and one for the rest");
+  lwt_xs_unwatch(w);
+  is_int(code((lwt_t *)next), LWT_ECONNABORTED, "unwatch rejects who waits");
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(store.unwatched, 1, "and says so");
+  lwt_drop((lwt_t *)lwt_xs_watch("data/w"));
+  code(lwt_xs_write_text(0, "data/x", "x"));
+}
+
+static void everything(void *env)
+{
+  struct lwt_xs_watch *w = NULL;
+  void *value = NULL;
+  int calls = 0;
+
+  (void)env;
+  (void)code(lwt_xs_write_text(0, "data/a", "hello"));
+  lwt_xs_free(get(lwt_xs_read(0, "data/a")));
+  lwt_xs_free(get(lwt_xs_directory(0, "data")));
+  (void)code(lwt_xs_transaction(body, &calls));
+  if (!lwt_run_value((lwt_t *)lwt_xs_watch("data/w"), &value).code)
+    w = value;
+  if (w) {
+    lwt_xs_free(get(lwt_xs_watch_next(w)));
+    lwt_xs_unwatch(w);
+  }
+  lwt_test_fail_no_more();
+  (void)code(lwt_xs_write_text(0, "data/a", "hello")); /* all answers are in */
+}
+
+/* The toolstack asks; nobody listens, then somebody does. */
+static void test_shutdown(void)
+{
+  lwt_t *p;
+
+  fake.ended = 0;
+  lwt__lifecycle_start();
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  code(lwt_xs_write_text(0, "control/shutdown", "reboot"));
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(fake.ended, SHUTDOWN_reboot + 1, "a program that does not listen is ended");
+  p = lwt_platform_shutdown();
+  lwt_drop(p);
+  p = lwt_platform_shutdown();
+  code(lwt_xs_write_text(0, "control/shutdown", "poweroff"));
+  is_int(code(p), 0, "one that listens is told");
+  is_int(lwt__lifecycle_reason(), SHUTDOWN_poweroff, "and why");
+}
+
+static int test_hostile(const char *how)
+{
+  struct xsd_sockmsg h = { XS_READ, 12345, 0, 4 };
+  lwt_t *p = (lwt_t *)lwt_xs_read(0, "data/a");
+
+  store.deaf = 1;
+  lwt__events_scan();
+  if (!strcmp(how, "index")) {
+    fake_store->rsp_prod = fake_store->rsp_cons + 1025;
+  } else {
+    if (!strcmp(how, "length"))
+      h.len = 5000;
+    store_send(h.type, h.req_id, 0, "none", 4);
+    if (!strcmp(how, "length"))
+      memcpy(store.out + store.n_out - 4 - sizeof h, &h, sizeof h);
+    fake_store_step();
+  }
+  fake_event(FAKE_STORE_PORT);
+  lwt__events_scan();
+  if (!strcmp(how, "unasked")) {
+    ok(lwt_state(p) == LWT_PENDING, "an answer to nothing is ignored");
+    lwt_drop(p);
+    store.n_in = 0;
+    store.deaf = 0;
+    return 1;
+  }
+  return is_int(code(p), LWT_EPROTO, "%s: an error", how) &
+         is_int(code(lwt_xs_write_text(0, "data/a", "x")), LWT_EPROTO, "%s: for good", how);
+}
+
+/* The connection is given up for good, so each gets a process. */
+static int in_a_process(const char *how)
+{
+  int status = 1;
+  pid_t child;
+
+  fflush(stdout);
+  child = fork();
+  if (!child) {
+    lwt_test_mute(1);
+    _exit(!test_hostile(how) || lwt_live() != 0);
+  }
+  waitpid(child, &status, 0);
+  return status;
+}
+
+int main(void)
+{
+  struct lwt_test_result r;
+
+  lwt_test_memory();
+  is_int(fake_start(0xffffff00u), 0, "indices just before 2^32");
+  fake.now = LWT_S(1);
+  fake.step = fake_store_step;
+  test_operations();
+  test_queue();
+  test_transactions();
+  test_watches();
+  store.pace = 1;
+  test_operations();
+  test_transactions();
+  store.pace = 4096;
+  r = lwt_test_each_allocation(everything, NULL, NULL);
+  ok(r.runs && !r.alive && !r.lost, "each of %d allocations may fail", (int)r.runs);
+  test_shutdown();
+  test_hostile("unasked");
+  is_int(in_a_process("index"), 0, "an impossible index");
+  test_hostile("length");
+  is_int(lwt_live(), 0, "no promise is left");
+  return lwt_test_done();
+}
