@@ -22,6 +22,8 @@
 
 #ifdef __cplusplus
 extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* flexible array members */
 #endif
 
 /* ---- Event channels ---------------------------------------------------- */
@@ -128,6 +130,7 @@ LWT_API lwt_xs_value_p *lwt_xs_watch_next(struct lwt_xs_watch *w) LWT_MUST_USE;
 LWT_API void lwt_xs_unwatch(void *w);
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 

@@ -171,7 +171,8 @@ def memory():
 
 def sleeps():
     """no test sleeps"""
-    files = {p: t for p, t in of("tests").items() if "/bench/" not in p}
+    # Benchmarks and the guests on a real Xen have a clock of their own.
+    files = {p: t for p, t in of("tests").items() if not re.search("/(bench|xen)/", p)}
     return grep(files, r"(?<!\w)(sleep|usleep|nanosleep)\s*\(")
 
 

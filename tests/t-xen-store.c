@@ -197,7 +197,7 @@ static int test_hostile(const char *how)
     return 1;
   }
   return is_int(code(p), LWT_EPROTO, "%s: an error", how) &
-         is_int(code(lwt_xs_write_text(0, "data/a", "x")), LWT_EPROTO, "%s: for good", how);
+         is_int(code(lwt_xs_rm(0, "data/a")), LWT_EPROTO, "%s: for good", how);
 }
 
 /* The connection is given up for good, so each gets a process. */
