@@ -20,7 +20,10 @@ run=
 $run "$tap_dir/try" 2>/dev/null || skip_all "ThreadSanitizer does not run here"
 
 build_library() {
-  for source in "$top_srcdir"/lwt/*.c "$top_srcdir"/lwt-unix/*.c; do
+  for source in "$top_srcdir"/lwt/*.[cS] "$top_srcdir"/lwt-unix/*.c; do
+    case $source in
+      */fiber_*.S) [ "$source" = "$top_srcdir/lwt/fiber_$(uname -m).S" ] || continue ;;
+    esac
     object=$tap_dir/$(echo "${source#"$top_srcdir"/}" | tr / _).o
     # shellcheck disable=SC2086
     $CC $flags -c -o "$object" "$source" || return 1
