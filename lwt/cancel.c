@@ -269,6 +269,7 @@ static void abandon_group(struct group *g)
 void lwt__abandon(struct promise *p)
 {
   struct promise *source;
+  struct storage *storage;
   uint8_t kind;
 
   if (p->flags & F_RUNNING) {
@@ -294,11 +295,14 @@ void lwt__abandon(struct promise *p)
     source = lwt__source(&p->w);
     lwt__unhook(&p->w);
     kind = p->kind;
+    storage = p->flags & F_STORED ? lwt__storage_take(p) : NULL;
     lwt__node_free(p);
     if (kind == K_PROTECTED)
       lwt__detach(source);
     else
       lwt__unref(source);
+    if (unlikely(storage))
+      lwt__storage_unref(storage);
   }
 }
 

@@ -24,6 +24,14 @@ static inline void leave(void)
     lwt__leave();
 }
 
+/* A node for a callback, which is to run in the present storage. */
+static inline struct promise *node_of(size_t size, enum kind kind, const char *where)
+{
+  if (unlikely(lwt__t.storage))
+    return lwt__node_stored(kind, where);
+  return lwt__node(size, kind, where);
+}
+
 /* A node of `kind` that waits for p; takes p.  NULL: no memory, p is gone. */
 static inline struct promise *chain(lwt_t *p, size_t size, enum kind kind, void *fn,
                                     void *env, const char *where)
@@ -32,7 +40,7 @@ static inline struct promise *chain(lwt_t *p, size_t size, enum kind kind, void 
 
   if (unlikely(!source))
     return NULL;
-  node = lwt__node(size, kind, where);
+  node = node_of(size, kind, where);
   if (unlikely(!node)) {
     lwt__unref(source);
     lwt__leave();
@@ -119,7 +127,7 @@ lwt_t *lwt_bind_at(lwt_t *p, lwt_bind_fn *f, void *env, const char *where)
     return p;
   }
   if (likely(!lwt__is_inline(p) && P(p)->state == LWT_PENDING &&
-             lwt__node_ready(sizeof(struct promise)))) {
+             lwt__node_ready(sizeof(struct promise)) && !lwt__t.storage)) {
     node = lwt__node(sizeof *node, K_BIND, where);
     node->fn = (void *)f;
     node->env = env;
@@ -371,7 +379,7 @@ lwt_t *lwt_with_at(size_t size, lwt_with_fn *body, void *arg, lwt_call_fn *fini,
   if (size > SIZE_MAX - sizeof *with || !(with = lwt__alloc(sizeof *with + size)))
     return lwt__oom();
   /* Before the body runs: afterwards env could not be taken back. */
-  node = lwt__node(sizeof *node, K_WITH, where);
+  node = node_of(sizeof *node, K_WITH, where);
   if (!node) {
     lwt__free(with);
     return lwt__oom();
@@ -380,6 +388,8 @@ lwt_t *lwt_with_at(size_t size, lwt_with_fn *body, void *arg, lwt_call_fn *fini,
   with->fini = fini;
   q = body(with->env, arg);
   if (lwt__state(q) != LWT_PENDING) {
+    if (unlikely(node->flags & F_STORED))
+      lwt__storage_unref(lwt__storage_take(node));
     lwt__node_free(node);
     with_end(with->env);
     return q;
@@ -451,6 +461,20 @@ int lwt_on_failure(lwt_t *p, lwt_error_fn *f, void *env)
   return on(p, K_ON_FAILURE, (void *)f, NULL, env);
 }
 
+int lwt_dont_wait(lwt_t *p, lwt_error_fn *f, void *env)
+{
+  int error;
+
+  if (lwt__state(p) != LWT_PENDING)
+    return lwt_on_failure(p, f, env);
+  P(p)->refs++; /* one for each of the ways in which it may go on */
+  if ((error = lwt_on_failure(p, f, env)))
+    lwt_async(p);
+  else
+    P(p)->refs--;
+  return error;
+}
+
 int lwt_on_termination(lwt_t *p, lwt_call_fn *f, void *env)
 {
   return on(p, K_ON_TERMINATION, (void *)f, NULL, env);
@@ -501,7 +525,7 @@ int lwt_on_cancel(lwt_t *p, lwt_call_fn *f, void *env)
       f(env);
     return 0;
   }
-  node = lwt__node(sizeof *node, K_ON_CANCEL, NULL);
+  node = node_of(sizeof *node, K_ON_CANCEL, NULL);
   if (!node)
     return LWT_ENOMEM;
   node->refs = 0;
@@ -578,6 +602,18 @@ static void run_map(struct promise *p, struct promise *source)
   lwt__fulfill(p, value, NULL);
 }
 
+/* Attached in a storage. */
+static __attribute__((noinline)) void run_stored(struct promise *p,
+                                                 struct promise *source)
+{
+  struct storage *storage = lwt__storage_take(p);
+
+  lwt__t.storage = storage;
+  lwt__run_chain(p, source);
+  lwt__t.storage = NULL;
+  lwt__storage_unref(storage);
+}
+
 /* Apart from the most common case, so that that one saves few registers. */
 static __attribute__((noinline)) void run_other(struct promise *p, struct promise *source)
 {
@@ -639,7 +675,8 @@ static __attribute__((noinline)) void run_other(struct promise *p, struct promis
 /* The ways that are short enough to save no registers come first. */
 void lwt__run_chain(struct promise *p, struct promise *source)
 {
-  int fulfilled = source->state == LWT_FULFILLED && !(p->flags & F_KILL);
+  int fulfilled =
+    source->state == LWT_FULFILLED && !(p->flags & (F_KILL | F_STORED));
   lwt_value_fn *f;
   void *env;
 
@@ -655,7 +692,9 @@ void lwt__run_chain(struct promise *p, struct promise *source)
     env = p->env;
     lwt__node_free(p);
     f(env, source->value);
-  } else {
+  } else if (likely(!(p->flags & F_STORED))) {
     run_other(p, source);
+  } else {
+    run_stored(p, source);
   }
 }

@@ -36,6 +36,7 @@ static const char *const names[K_COUNT] = {
   [K_SELECT] = "select",
   [K_SLEEP] = "sleep",
   [K_TIMEOUT] = "timeout",
+  [K_TIMER] = "timer",
   [K_BIND] = "bind",
   [K_MAP] = "map",
   [K_FORWARD] = "forward",

@@ -50,9 +50,12 @@ static uint8_t inside(void)
 
 static void suspend(struct fiber *f)
 {
+  struct storage *storage = lwt__t.storage; /* it may be in lwt_with_value() */
+
   TOOLS_LEAVE(&f->tools, f->done);
   lwt__fiber_switch(&f->sp, f->runner);
   TOOLS_BACK(&f->tools);
+  lwt__t.storage = storage;
 }
 
 static void start(void *arg)
@@ -71,6 +74,7 @@ static void run(struct fiber *f)
   struct thread *t = &lwt__t;
   uint8_t draining = t->draining;
   uint16_t depth = t->depth;
+  struct storage *storage = t->storage;
   void *saved = NULL;
 
   f->outer = current;
@@ -87,6 +91,7 @@ static void run(struct fiber *f)
   f->depth = (uint16_t)(t->depth - depth);
   t->depth = depth;
   t->draining = draining;
+  t->storage = storage;
   current = f->outer;
   lwt__stack_check(f->stack);
 }

@@ -34,6 +34,15 @@ static void replace_outcome(struct frame *f, struct promise *source)
   lwt__take_over(source, &f->result);
 }
 
+/* Nothing of the thread runs any more. */
+static void leave_storage(struct frame *f)
+{
+  struct storage *storage = f->storage;
+
+  f->storage = NULL;
+  lwt__storage_unref(storage);
+}
+
 /* Run the deferred calls, the last first, and settle. */
 static void unwind(struct frame *f)
 {
@@ -61,6 +70,8 @@ static void unwind(struct frame *f)
     }
   }
   f->p.flags &= (uint16_t)~F_CLEANUP;
+  if (unlikely(f->storage))
+    leave_storage(f);
   lwt__settle(&f->p, &f->result);
 }
 
@@ -75,8 +86,11 @@ static void step(struct frame *f)
   f->p.flags &= (uint16_t)~F_RUNNING;
   if (f->p.env == &ended)
     unwind(f);
-  else if (f->p.env == &become)
+  else if (f->p.env == &become) {
+    if (unlikely(f->storage))
+      leave_storage(f);
     lwt__become(&f->p, f->result.value);
+  }
 }
 
 static void unref(void *lender)
@@ -107,8 +121,14 @@ static void receive(struct frame *f, struct promise *source)
   }
 }
 
+static __attribute__((noinline)) void run_stored(struct frame *f, struct promise *source);
+
 void lwt__run_frame(struct frame *f, struct promise *source)
 {
+  if (unlikely(f->storage && !lwt__t.storage)) {
+    run_stored(f, source);
+    return;
+  }
   if (unlikely(f->p.flags & F_CLEANUP)) {
     if (source->state == LWT_REJECTED)
       replace_outcome(f, source);
@@ -119,6 +139,17 @@ void lwt__run_frame(struct frame *f, struct promise *source)
   }
   receive(f, source);
   step(f);
+}
+
+/* From the ready queue, in the frame's own storage. */
+static void run_stored(struct frame *f, struct promise *source)
+{
+  struct storage *storage = lwt__storage_ref(f->storage);
+
+  lwt__t.storage = storage;
+  lwt__run_frame(f, source);
+  lwt__t.storage = NULL;
+  lwt__storage_unref(storage);
 }
 
 lwt_t *lwt__go(size_t size, lwt_step_fn *start, const void *init, void (*lost)(void *),
@@ -137,6 +168,7 @@ lwt_t *lwt__go(size_t size, lwt_step_fn *start, const void *init, void (*lost)(v
   f->p.fn = (void *)start;
   f->p.env = NULL;
   f->deferred = NULL;
+  f->storage = unlikely(lwt__t.storage) ? lwt__storage_ref(lwt__t.storage) : NULL;
   f->result.state = LWT_PENDING;
   if (unlikely(lwt__t.depth >= MAX_DEPTH)) {
     f->p.w.source = (uintptr_t)&lwt__unit;

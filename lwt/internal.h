@@ -38,6 +38,7 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 struct promise;
+struct storage;
 
 /* Hooked into source->waiters: a list whose head's prev is its tail.  In the
  * ready queue only next counts.  `source` carries WAITER_ENTRY in its lowest
@@ -61,6 +62,7 @@ enum kind {
   K_SELECT, /* a leaf with several waiters of its own */
   K_SLEEP,
   K_TIMEOUT,
+  K_TIMER, /* inside a struct lwt_timer; no handles */
   /* one source, no user code that sees failures */
   K_BIND,
   K_MAP,
@@ -111,7 +113,8 @@ enum flag {
   F_ON_CANCEL = 8192, /* on_cancel waiters are at the head of the list */
   F_WORK = 16384,     /* a group that is on a walk's list */
   F_SAVED_GRANT = 16384, /* with F_CLEANUP: the outcome is a grant */
-  F_DECIDED = 32768   /* a pick that has its winner */
+  F_DECIDED = 32768,  /* a pick that has its winner */
+  F_STORED = 32768    /* a chain node that runs in a storage; it has not run */
 };
 
 struct promise {
@@ -139,10 +142,12 @@ struct promise {
   const char *where;
 };
 
-/* Chain nodes with two functions (try_bind, on_any). */
+/* Chain nodes with two functions (try_bind, on_any), and those that remember a
+ * storage. */
 struct promise2 {
   struct promise p;
   void *fn2;
+  struct storage *storage; /* with F_STORED */
 };
 
 /* An entry of a group; owner tells the group that the waiter belongs to. */
@@ -197,6 +202,7 @@ struct frame {
   struct promise p;
   struct deferred *deferred;
   struct outcome result;
+  struct storage *storage;
 };
 _Static_assert(sizeof(struct frame) <= sizeof(struct lwt_frame), "lwt_frame");
 
@@ -218,6 +224,7 @@ struct thread {
   uint8_t looping;
   uint16_t depth; /* immediate callbacks on the stack */
   uint64_t epoch; /* changes when a group may reach what it could not before */
+  struct storage *storage; /* of the running thread (storage.c) */
   size_t live;
   struct size_class nodes[SIZE_CLASSES];
   struct size_class raw[SIZE_CLASSES];
@@ -577,6 +584,25 @@ void lwt__abandon(struct promise *p);
 /* The next random number of this thread, below n. */
 size_t lwt__random_below(size_t n);
 
+/* ---- storage.c ------------------------------------------------------------ */
+
+/* A chain node that remembers the present storage. */
+struct promise *lwt__node_stored(enum kind kind, const char *where);
+/* Take the storage out of such a node, with its reference. */
+struct storage *lwt__storage_take(struct promise *p);
+/* NULL is allowed. */
+struct storage *lwt__storage_ref(struct storage *s);
+void lwt__storage_unref(struct storage *s);
+
+/* ---- timer.c, timeout.c ----------------------------------------------------- */
+
+/* Make the wheel; 0: no memory. */
+int lwt__timers_ready(void);
+/* Put a timer into the wheel, which is there.  now counts if it is the first. */
+void lwt__timer_add(struct promise *p, uint64_t now, uint64_t deadline);
+/* The wheel has come to the place of a K_TIMER; its turn in the ready queue. */
+void lwt__timer_fired(struct promise *p);
+void lwt__run_timer(struct promise *p);
 /* Take a timer out of the wheel. */
 void lwt__timer_remove(struct promise *p);
 

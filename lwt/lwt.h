@@ -378,6 +378,10 @@ static inline void lwt_drop(lwt_t *p)
  * lost.  Allocates nothing. */
 LWT_API void lwt_async(lwt_t *p);
 
+/* The same, with a rejection of any kind, LWT_ECANCELED too, given to f(env,
+ * error).  Returns 0, or LWT_ENOMEM: p then runs on as by lwt_async(). */
+LWT_API int lwt_dont_wait(lwt_t *p, lwt_error_fn *f, void *env);
+
 /* Borrows p.  Search backwards from p through what it waits for; every pending
  * task found, timer and pause is rejected with LWT_ECANCELED, then their
  * callbacks run.  Promises made by lwt_wait() and running finalizers are not

@@ -564,6 +564,10 @@ static void adopt(struct promise *p, struct promise *s)
   p->env = s->env;
   if (s->kind == K_TRY)
     ((struct promise2 *)p)->fn2 = ((struct promise2 *)s)->fn2;
+  if (unlikely(s->flags & F_STORED)) {
+    p->flags |= F_STORED;
+    ((struct promise2 *)p)->storage = ((struct promise2 *)s)->storage;
+  }
   p->where = s->where;
   replace(&s->w, &p->w);
   lwt__node_free(s);
@@ -654,10 +658,12 @@ static void run_stop(struct promise *p)
 void lwt__drain(void)
 {
   struct thread *t = &lwt__t;
+  struct storage *storage = t->storage;
   struct waiter *w;
   struct promise *p;
 
   t->draining = 1;
+  t->storage = NULL;
   while ((w = t->ready)) {
     t->ready = w->next;
     if (unlikely(w->source & WAITER_ENTRY)) {
@@ -671,9 +677,12 @@ void lwt__drain(void)
       lwt__run_frame((struct frame *)p, lwt__source(w));
     else if (lwt__is_group(p))
       lwt__run_group((struct group *)p);
+    else if (p->kind == K_TIMER)
+      lwt__run_timer(p);
     else
       run_stop(p);
   }
   t->epoch++;
   t->draining = 0;
+  t->storage = storage;
 }

@@ -218,8 +218,8 @@ size_t lwt_cleanup(void)
 {
   struct thread *t = &lwt__t;
 
-  if (t->live || lwt_buf_live())
-    return t->live + lwt_buf_live();
+  if (t->live || t->timers || lwt_buf_live())
+    return t->live + lwt_buf_live() + (t->live ? 0 : t->timers);
   lwt__buf_cleanup();
   if (t->release_stacks)
     t->release_stacks();

@@ -162,7 +162,9 @@ static void fire(struct waiter *w)
     __builtin_prefetch(next);
     p = timer_of(w);
     lwt__t.timers--;
-    if (p->kind == K_TIMEOUT)
+    if (unlikely(p->kind == K_TIMER))
+      lwt__timer_fired(p);
+    else if (p->kind == K_TIMEOUT)
       lwt__reject(p, LWT_ETIMEDOUT, "lwt_timeout", p->where);
     else
       lwt__fulfill(p, NULL, NULL);
@@ -242,6 +244,18 @@ uint64_t lwt__timers_next(void)
   return first;
 }
 
+int lwt__timers_ready(void)
+{
+  struct thread *t = &lwt__t;
+
+  if (likely(t->wheel))
+    return 1;
+  if (!(t->wheel = lwt__alloc(sizeof *t->wheel)))
+    return 0;
+  memset(t->wheel, 0, sizeof *t->wheel);
+  return 1;
+}
+
 void lwt__timers_fini(void)
 {
   lwt__free(lwt__t.wheel);
@@ -255,28 +269,35 @@ size_t lwt_timers(void)
 
 /* ---- Promises --------------------------------------------------------------- */
 
-static lwt_t *timer(enum kind kind, uint64_t now, uint64_t deadline, const char *where)
+static inline void add(struct promise *p, uint64_t now, uint64_t deadline)
 {
   struct thread *t = &lwt__t;
-  struct promise *p;
 
-  if (unlikely(!t->wheel)) {
-    if (!(t->wheel = lwt__alloc(sizeof *t->wheel)))
-      return lwt__oom();
-    memset(t->wheel, 0, sizeof *t->wheel);
-  }
-  p = lwt__node(sizeof *p, kind, where);
-  if (unlikely(!p))
-    return lwt__oom();
-  p->w.source = deadline;
-  if (deadline == LWT_NEVER)
-    return H(p);
   if (t->timers++ == 0)
     t->wheel->now = t->wheel->turn = now;
   /* Not before the turn that is going on ends, which would never end. */
-  if (deadline < t->wheel->turn)
-    p->w.source = t->wheel->turn;
+  p->w.source = deadline < t->wheel->turn ? t->wheel->turn : deadline;
   insert(t->wheel, &p->w);
+}
+
+void lwt__timer_add(struct promise *p, uint64_t now, uint64_t deadline)
+{
+  add(p, now, deadline);
+}
+
+static lwt_t *timer(enum kind kind, uint64_t now, uint64_t deadline, const char *where)
+{
+  struct promise *p;
+
+  if (unlikely(!lwt__timers_ready()))
+    return lwt__oom();
+  p = lwt__node(sizeof *p, kind, where);
+  if (unlikely(!p))
+    return lwt__oom();
+  if (deadline == LWT_NEVER)
+    p->w.source = deadline;
+  else
+    add(p, now, deadline);
   return H(p);
 }
 

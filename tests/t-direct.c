@@ -4,6 +4,7 @@
 #include <lwt/channel.h>
 #include <lwt/fiber.h>
 #include <lwt/flow.h>
+#include <lwt/storage.h>
 
 #include "sem.h"
 
@@ -464,5 +465,49 @@ static void order(void)
   forget();
 }
 
-SEM_TESTS(direct, T(fibers), T(frames), T(outside), T(many), T(loop), T(errors),
+/* ---- Storage -------------------------------------------------------------------- */
+
+static const struct lwt_key task;
+static int strayed;
+
+static lwt_t *yields_thrice(void *env)
+{
+  int i;
+
+  for (i = 0; i < 3; i++) {
+    if (lwt_fiber_yield().code)
+      break;
+    strayed += lwt_get(&task) != env;
+  }
+  return lwt_return(NULL);
+}
+
+/* Awaits inside lwt_with_value(), on the fiber's stack. */
+static lwt_t *keeps(void *env)
+{
+  lwt_drop(lwt_with_value(&task, env, NULL, yields_thrice, env));
+  strayed += lwt_get(&task) != V(9);
+  return yields_thrice(V(9));
+}
+
+static lwt_t *keepers(void *env)
+{
+  (void)env;
+  return lwt_join(LWT_PS(lwt_fiber(keeps, V(1), NULL), lwt_fiber(keeps, V(2), NULL),
+                         lwt_fiber(keeps, V(3), NULL)));
+}
+
+static void storage(void)
+{
+  lwt_t *p = lwt_with_value(&task, V(9), NULL, keepers, NULL);
+
+  strayed = 0;
+  ok(!lwt_get(&task), "DIR-11 nothing is left behind by tasks that wait");
+  run(p);
+  is_int(strayed, 0, "DIR-11 three tasks, each keeps its own across yields");
+  ok(!lwt_get(&task), "DIR-11 and nobody else sees it");
+  lost();
+}
+
+SEM_TESTS(direct, T(storage), T(fibers), T(frames), T(outside), T(many), T(loop), T(errors),
           T(concurrent), T(bounded), T(lines), T(order))

@@ -277,9 +277,40 @@ static void mvar(void)
   is_int(dropped, 2, "fini drops what is inside");
 }
 
+/* The wait queues inside, seen through a mutex. */
+static void *queue_left(void *env, void *value)
+{
+  (void)value;
+  return (void *)(intptr_t)lwt_queue_length(env);
+}
+
+static lwt_t *queue_left_on_cancel(void *env, struct lwt_error error)
+{
+  (void)error;
+  return lwt_return(queue_left(env, NULL));
+}
+
+static void queues(void)
+{
+  struct lwt_mutex m = { .locked = 1 };
+  lwt_t *a = held(lwt_mutex_lock(&m)), *b = held(lwt_mutex_lock(&m)), *c;
+
+  ok(pending(a) && pending(b) && lwt_queue_length(&m.waiters) == 2, "TSQ-01 both wait");
+  lwt_cancel(a);
+  ok(canceled(a) && pending(b), "TSQ-01 cancel of the first leaves the second");
+  is_int(lwt_queue_length(&m.waiters), 1, "TSQ-01 and removes the first");
+  c = lwt_catch(lwt_mutex_lock(&m), queue_left_on_cancel, &m.waiters);
+  lwt_cancel(c);
+  is_int((intptr_t)lwt_value(c), 1, "TSQ-03 (differs) removed before any callback runs");
+  lwt_mutex_unlock(&m);
+  ok(fulfilled(b), "TSQ-01 in the order of addition");
+  drop_n(3, (lwt_t *[]){ a, b, c });
+}
+
 int main(void)
 {
   mutex();
+  queues();
   handed_over_to_nobody();
   semaphore();
   condition();
