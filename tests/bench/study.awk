@@ -104,7 +104,8 @@ function plot(test,    file, w, i, v, points) {
   print "<!-- Made by tests/bench/study.awk. SPDX-License-Identifier: ISC -->" > file
   print style > file
   printf "<text class=\"h\" x=\"8\" y=\"20\">%s</text>\n", title[test] > file
-  printf "<text x=\"8\" y=\"37\">ns per yield</text>\n" > file
+  printf "<text x=\"8\" y=\"35\">ns per %s</text>\n", \
+    substr(axis[test], 1, length(axis[test]) - 1) > file
   for (v = low; v <= high; v++) {
     printf "<path class=\"g\" d=\"M46 %sH376\"/>", py(10 ^ v) > file
     printf "<text class=\"r\" x=\"40\" y=\"%.1f\">%s</text>\n", py(10 ^ v) + 4, 10 ^ v > file
