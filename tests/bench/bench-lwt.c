@@ -27,6 +27,7 @@ static const struct row *const tables[] = {
   bench_promise,
   bench_thread,
   bench_sync,
+  bench_stream,
 #ifdef BENCH_UNIX
   bench_unix,
 #endif

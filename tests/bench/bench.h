@@ -19,8 +19,8 @@ struct row {
 };
 
 /* One table for each file, ended by a row without a name. */
-extern const struct row bench_combine[], bench_promise[], bench_sync[], bench_thread[],
-  bench_unix[];
+extern const struct row bench_combine[], bench_promise[], bench_stream[], bench_sync[],
+  bench_thread[], bench_unix[];
 
 /* Time and memory count from here ... */
 void bench_begin(void);

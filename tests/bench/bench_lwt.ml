@@ -454,6 +454,52 @@ let m2 n =
   measure_end n;
   check (!sum = n) "m2"
 
+(* ---- h: elements through streams ---- *)
+
+let h1 n =
+  let stream, sink = Lwt_stream.create_bounded 128 in
+  let rec push left =
+    if left = 0 then (
+      sink#close;
+      Lwt.return_unit)
+    else sink#push 1 >>= fun () -> push (left - 1)
+  in
+  let sum = ref 0 in
+  measure_begin ();
+  let writer = push n in
+  drive (Lwt.join [ Lwt_stream.iter (fun x -> sum := !sum + x) stream; writer ]);
+  measure_end n;
+  check (!sum = n) "h1"
+
+let h2 n =
+  let stream, push = Lwt_stream.create () in
+  let sum = ref 0 in
+  measure_begin ();
+  let reader = Lwt_stream.iter (fun x -> sum := !sum + x) stream in
+  for _ = 1 to n do
+    push (Some 1)
+  done;
+  push None;
+  drive reader;
+  measure_end n;
+  check (!sum = n) "h2"
+
+let h3 n =
+  let left = ref n and sum = ref 0 in
+  let pull () =
+    if !left = 0 then Lwt.return_none
+    else (
+      decr left;
+      Lwt.return_some 1)
+  in
+  measure_begin ();
+  drive
+    (Lwt_stream.iter
+       (fun x -> sum := !sum + x)
+       (Lwt_stream.map Fun.id (Lwt_stream.from pull)));
+  measure_end n;
+  check (!sum = n) "h3"
+
 (* ---- j, l: pipes and worker threads ---- *)
 
 let j1 n =
@@ -499,7 +545,8 @@ let rows =
     ("f3", 5_000_000, f3); ("f4", 1_000_000, f4); ("f5", 1_000_000, f5);
     ("f6", 3_000_000, f6); ("m2", 2_000_000, m2); ("g1", 5_000_000, g1);
     ("g2", 20_000_000, g2); ("g3", 5_000_000, g3); ("g4", 5_000_000, g4);
-    ("i1", 635_621, i1); ("j1", 500_000, j1);
+    ("i1", 635_621, i1); ("h1", 5_000_000, h1);
+    ("h2", 5_000_000, h2); ("h3", 5_000_000, h3); ("j1", 500_000, j1);
     ("l1", 100_000, l1);
   ]
 
