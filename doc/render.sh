@@ -74,27 +74,20 @@ for page in $pages; do
 done
 [ -f "$src/NEWS" ] && { body news <"$src/NEWS"; pages="$pages news"; }
 
-# nav CURRENT ROOT: the list of all pages
-nav() {
-  echo '<ul>'
+# What the list of all pages has: name, address, label, a line each; "-" begins
+# the reference.
+{
   for p in $pages; do
-    here=
-    [ "$p" = "$1" ] && here=' aria-current="page"'
     label=$(title_of "$p")
     [ "$p" = index ] && label=Overview
-    echo "<li><a href=\"$2$p.html\"$here>$label</a></li>"
+    echo "$p $p.html $label"
   done
-  here=
-  [ "$1" = man ] && here=' aria-current="page"'
-  echo '</ul><p>Reference</p><ul>'
-  echo "<li><a href=\"$2man/index.html\"$here>Manual pages</a></li>"
+  echo "-"
+  echo "man man/index.html Manual pages"
   for h in $headers; do
-    here=
-    [ "$h" = "$1" ] && here=' aria-current="page"'
-    echo "<li><a href=\"$2src/$h.html\"$here><code>$h</code></a></li>"
+    echo "$h src/$h.html <code>$h</code>"
   done
-  echo '</ul>'
-}
+} >"$work/nav"
 
 # contents NAME: the table of contents, level 2 with level 3 inside
 contents() {
@@ -111,15 +104,28 @@ contents() {
 
 # assemble NAME ROOT TITLE CLASS <BODY: the template filled in
 assemble() {
-  nav "$1" "$2" >"$work/nav"
   cat >"$work/main"
-  "$AWK" -v work="$work" -v root="$2" -v title="$3" -v class="$4" '
+  "$AWK" -v work="$work" -v name="$1" -v root="$2" -v title="$3" -v class="$4" '
     BEGIN { gsub(/&/, "\\\\&", title) }
     function include(file,   line) {
       while ((getline line < file) > 0) print line
       close(file)
     }
-    /@NAV@/ { include(work "/nav"); next }
+    function nav(   line, f, label) {
+      print "<ul>"
+      while ((getline line < (work "/nav")) > 0) {
+        if (line == "-") {
+          print "</ul><p>Reference</p><ul>"
+          continue
+        }
+        split(line, f, " ")
+        label = substr(line, length(f[1]) + length(f[2]) + 3)
+        print "<li><a href=\"" root f[2] "\"" \
+          (f[1] == name ? " aria-current=\"page\"" : "") ">" label "</a></li>"
+      }
+      print "</ul>"
+    }
+    /@NAV@/ { nav(); next }
     /@TOC@/ { include(work "/contents"); next }
     /@BODY@/ { include(work "/main"); next }
     { gsub(/@ROOT@/, root); gsub(/@CLASS@/, class); gsub(/@TITLE@/, title); print }
@@ -178,25 +184,29 @@ done
 
 manuals=$(cd "$doc/man" && ls ./*.[37] | sed 's|^\./||')
 (cd "$src" && "$AWK" -f doc/man/links.awk $headers doc/man/*.[37]) >"$work/man-pages"
+man_pages=$(cd "$work" && pwd)/man-pages
 mkdir -p "$tmp/man"
 {
   printf '<h1>Manual pages</h1><p>The same pages as those of <code>man</code>. %s</p>' \
     '<a href="lwt.7.html">lwt(7)</a> is the one to begin with.'
   echo '<dl class="manuals">'
-  for page in $manuals; do
-    names=$("$AWK" -v page="$page" '$2 == page && $1 !~ /_at\.[37]$/ {
-      sub(/\.[37]$/, "", $1); printf "%s<code>%s</code>", n++ ? ", " : "", $1 }' \
-      "$work/man-pages")
-    echo "<dt><a href=\"$page.html\">$names</a></dt>"
-    sed -n 's/^\.Nd \(.*\)/<dd>\1<\/dd>/p' "$doc/man/$page"
-  done
+  (cd "$doc/man" && "$AWK" '
+    FILENAME ~ /man-pages$/ {
+      if ($1 !~ /_at\.[37]$/) {
+        sub(/\.[37]$/, "", $1)
+        names[$2] = names[$2] (names[$2] == "" ? "" : ", ") "<code>" $1 "</code>"
+      }
+      next
+    }
+    FNR == 1 { print "<dt><a href=\"" FILENAME ".html\">" names[FILENAME] "</a></dt>" }
+    /^\.Nd / { print "<dd>" substr($0, 5) "</dd>" }' "$man_pages" $manuals)
   echo '</dl>'
 } | assemble man ../ "Manual pages · lwt" source >"$tmp/man/index.html"
 for page in $manuals; do
   "$MANDOC" -T html -O fragment,man=%N.%S.html "$doc/man/$page" |
     "$AWK" -v symbols="$work/symbols" -v pages="$work/man-pages" -v page="$page" \
-      -v toc="$work/man.toc" -v headers="$headers" -v root=../ -f "$doc/highlight.awk" -f "$doc/man.awk" \
-      >"$work/man.body"
+      -v toc="$work/man.toc" -v headers="$headers" -v root=../ \
+      -f "$doc/highlight.awk" -f "$doc/man.awk" >"$work/man.body"
   contents man >"$work/contents"
   assemble man ../ "${page%.*}(${page##*.}) · lwt" "page manual" <"$work/man.body" \
     >"$tmp/man/$page.html"
