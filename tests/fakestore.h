@@ -91,6 +91,7 @@ static void store_write(const char *path, const char *value, size_t len)
   int i = store_find(path, 1);
 
   memcpy(store.node[i].value, value, len);
+  store.node[i].value[len] = '\0';
   store.node[i].len = len;
   if (store.watched[0] && !strcmp(path, store.watched))
     store_event(path);

@@ -1,0 +1,220 @@
+/* xenbus.c - states, and what the other end of a device has written.
+ * SPDX-License-Identifier: ISC
+ */
+#include "xenbus.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_PATH 300
+#define MAX_DOMAIN (DOMID_FIRST_RESERVED - 1)
+
+int lwt__xenbus_parse(const char *text, size_t len, uint64_t max, uint64_t *number)
+{
+  uint64_t n = 0;
+  unsigned digit;
+  size_t i;
+
+  for (i = 0; i < len; i++) {
+    digit = (unsigned)(text[i] - '0');
+    if (digit > 9)
+      return LWT_EINVAL;
+    if (n > (UINT64_MAX - digit) / 10)
+      return LWT_ERANGE;
+    n = n * 10 + digit;
+  }
+  if (!len)
+    return LWT_EINVAL;
+  if (n > max)
+    return LWT_ERANGE;
+  *number = n;
+  return 0;
+}
+
+/* path/key; returns 0 if it is too long. */
+static int join(char to[MAX_PATH], const char *path, const char *key)
+{
+  int n = snprintf(to, MAX_PATH, "%s/%s", path, key);
+
+  return n > 0 && n < MAX_PATH;
+}
+
+/* ---- Numbers ------------------------------------------------------------- */
+
+struct number {
+  struct lwt_frame frame;
+  struct lwt_xs_value *value;
+  char path[MAX_PATH];
+  uint32_t tx;
+  uint64_t max, n;
+};
+
+LWT_STEP number_step(struct lwt_frame *frame)
+{
+  struct number *s = (struct number *)frame;
+  int error;
+
+  lwt_begin(s);
+  lwt_await(s, &s->value, lwt_xs_read(s->tx, s->path));
+  error = lwt__xenbus_parse(s->value->bytes, s->value->len, s->max, &s->n);
+  lwt_xs_free(s->value);
+  if (error)
+    lwt_throw(s, error, "xenbus_number");
+  lwt_finish(s, s->n);
+  lwt_end(s);
+}
+
+xenbus_number_p *lwt__xenbus_number(uint32_t tx, const char *path, const char *key,
+                                    uint64_t max)
+{
+  struct number init = { .tx = tx, .max = max };
+
+  if (!join(init.path, path, key))
+    return xenbus_number_p_fail(LWT_EINVAL, "xenbus_number");
+  return (xenbus_number_p *)lwt__go(sizeof init, number_step, &init, NULL, LWT_WHERE);
+}
+
+/* ---- States -------------------------------------------------------------- */
+
+lwt_t *lwt__xenbus_switch(uint32_t tx, const char *path, unsigned state)
+{
+  char full[MAX_PATH], text[12];
+
+  if (!join(full, path, "state"))
+    return lwt_fail(LWT_EINVAL, "xenbus_switch");
+  snprintf(text, sizeof text, "%u", state);
+  return lwt_xs_write_text(tx, full, text);
+}
+
+struct waiting {
+  struct lwt_frame frame;
+  struct lwt_xs_watch *watch;
+  struct lwt_xs_value *value;
+  char path[MAX_PATH];
+  unsigned set, state, seen;
+};
+
+static unsigned state_of(const struct lwt_xs_value *value)
+{
+  uint64_t n;
+
+  return lwt__xenbus_parse(value->bytes, value->len, XenbusStateReconfigured, &n)
+           ? XenbusStateUnknown
+           : (unsigned)n;
+}
+
+LWT_STEP waiting_step(struct lwt_frame *frame)
+{
+  struct waiting *s = (struct waiting *)frame;
+  struct lwt_error error;
+
+  lwt_begin(s);
+  lwt_await(s, &s->watch, lwt_xs_watch(s->path));
+  lwt_defer(s, lwt_xs_unwatch, s->watch);
+  for (;;) {
+    lwt_await(s, &s->value, lwt_xs_watch_next(s->watch));
+    lwt_xs_free(s->value);
+    lwt_await_error(s, &error, &s->value, lwt_xs_read(0, s->path));
+    if (error.code && error.code != LWT_ENOENT)
+      lwt_throw(s, error.code, error.what);
+    if (error.code) {
+      s->state = s->seen ? XenbusStateClosed : XenbusStateUnknown;
+    } else {
+      s->state = state_of(s->value);
+      s->seen = 1;
+      lwt_xs_free(s->value);
+    }
+    if (s->set & XENBUS_IN(s->state))
+      lwt_finish(s, s->state);
+  }
+  lwt_end(s);
+}
+
+xenbus_state_p *lwt__xenbus_wait(const char *path, unsigned set)
+{
+  struct waiting init = { .set = set };
+
+  if (!join(init.path, path, "state"))
+    return xenbus_state_p_fail(LWT_EINVAL, "xenbus_wait");
+  return (xenbus_state_p *)lwt__go(sizeof init, waiting_step, &init, NULL, LWT_WHERE);
+}
+
+/* ---- The backend ----------------------------------------------------------- */
+
+struct finding {
+  struct lwt_frame frame;
+  struct lwt_xs_watch *watch;
+  struct lwt_xs_value *value, *event;
+  struct xenbus_backend *backend;
+  char path[MAX_PATH / 2], key[MAX_PATH];
+  uint64_t domain;
+};
+
+void lwt__xenbus_free(void *backend)
+{
+  lwt__free(backend);
+}
+
+static void free_finding(void *env)
+{
+  struct finding *s = env;
+
+  lwt_xs_free(s->value);
+}
+
+static struct xenbus_backend *make_backend(const struct finding *s)
+{
+  struct xenbus_backend *b = lwt__alloc(sizeof *b);
+
+  if (b) {
+    b->domain = (uint16_t)s->domain;
+    memcpy(b->path, s->value->bytes, s->value->len + 1);
+  }
+  return b;
+}
+
+/* The toolstack writes the two one after the other: the id may come later. */
+LWT_STEP finding_step(struct lwt_frame *frame)
+{
+  struct finding *s = (struct finding *)frame;
+  struct lwt_error error;
+
+  lwt_begin(s);
+  lwt_await(s, &s->watch, lwt_xs_watch(s->path));
+  lwt_defer(s, lwt_xs_unwatch, s->watch);
+  lwt_defer(s, free_finding, s);
+  for (;;) {
+    lwt_await(s, &s->event, lwt_xs_watch_next(s->watch));
+    lwt_xs_free(s->event);
+    join(s->key, s->path, "backend");
+    lwt_await_error(s, &error, &s->value, lwt_xs_read(0, s->key));
+    if (!error.code)
+      lwt_await_error(s, &error, &s->domain,
+                      lwt__xenbus_number(0, s->path, "backend-id", MAX_DOMAIN));
+    if (!error.code)
+      break;
+    /* EACCES: the directory is there, and not ours yet. */
+    if (error.code != LWT_ENOENT && error.code != LWT_EACCES)
+      lwt_throw(s, error.code, error.what);
+    lwt_xs_free(s->value);
+    s->value = NULL;
+  }
+  if (!s->value->len || s->value->len >= sizeof s->backend->path ||
+      strlen(s->value->bytes) != s->value->len)
+    lwt_throw(s, LWT_EINVAL, "xenbus_backend");
+  s->backend = make_backend(s);
+  if (!s->backend)
+    lwt_throw(s, LWT_ENOMEM, "xenbus_backend");
+  lwt_finish_owned(s, s->backend, lwt__xenbus_free);
+  lwt_end(s);
+}
+
+xenbus_backend_p *lwt__xenbus_backend(const char *path)
+{
+  struct finding init = { .watch = NULL };
+
+  if (strlen(path) >= sizeof init.path)
+    return xenbus_backend_p_fail(LWT_EINVAL, "xenbus_backend");
+  strcpy(init.path, path);
+  return (xenbus_backend_p *)lwt__go(sizeof init, finding_step, &init, NULL, LWT_WHERE);
+}

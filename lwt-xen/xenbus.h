@@ -1,0 +1,46 @@
+/* xenbus.h - the handshake between a device's two ends, for drivers.
+ * SPDX-License-Identifier: ISC
+ *
+ * Each end has a directory in xenstore with a `state`, and watches the other's.
+ * What the backend writes is not believed: numbers are parsed with their limits.
+ */
+#ifndef LWT_XEN_XENBUS_H
+#define LWT_XEN_XENBUS_H
+
+#include "xen.h"
+
+#include <xen/io/xenbus.h>
+
+/* A set of states. */
+#define XENBUS_IN(state) (1u << (state))
+
+/* Where the backend of a device is. */
+struct xenbus_backend {
+  uint16_t domain;
+  char path[256];
+};
+LWT_PROMISE(xenbus_backend_p, struct xenbus_backend *);
+LWT_PROMISE(xenbus_state_p, unsigned);
+
+/* The backend of frontend directory `path` ("device/vif/0"), as soon as both
+ * `backend` and `backend-id` are written; freed by lwt__xenbus_free().  LWT_EINVAL:
+ * they are nonsense. */
+xenbus_backend_p *lwt__xenbus_backend(const char *path) LWT_MUST_USE;
+void lwt__xenbus_free(void *backend);
+
+/* The state of the end at `path`, as soon as it is one of `set`; a directory that is
+ * gone counts as XenbusStateClosed, one that never was as Unknown. */
+xenbus_state_p *lwt__xenbus_wait(const char *path, unsigned set) LWT_MUST_USE;
+
+/* Write our state. */
+lwt_t *lwt__xenbus_switch(uint32_t tx, const char *path, unsigned state) LWT_MUST_USE;
+
+/* The number at path/key, at most max.  LWT_ENOENT: there is none; LWT_EINVAL: it is
+ * not a number (decimal, nothing else); LWT_ERANGE. */
+LWT_PROMISE(xenbus_number_p, uint64_t);
+xenbus_number_p *lwt__xenbus_number(uint32_t tx, const char *path, const char *key,
+                                    uint64_t max) LWT_MUST_USE;
+/* The same, from text of len bytes.  Returns 0 or the error. */
+int lwt__xenbus_parse(const char *text, size_t len, uint64_t max, uint64_t *number);
+
+#endif
