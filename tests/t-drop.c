@@ -298,6 +298,15 @@ static void drop_chain(void)
 static void act_drop(struct cb *cb)
 {
   lwt_drop(cb->arg);
+  cb->arg = NULL;
+}
+
+/* What has not happened because memory was out. */
+static void drop_rest(struct cb *drop, struct cb *cb)
+{
+  act_drop(drop);
+  lwt_drop(cb->then);
+  cb->then = NULL;
 }
 
 static void drop_queued(void)
@@ -316,6 +325,7 @@ static void drop_queued(void)
   lwt_drop(waited);
   ok(lwt_unwanted(&later), "... and is cancelled otherwise");
   lwt_abandon(&later);
+  drop_rest(&drop, &f);
 
   p = lwt_wait(&r);
   lwt_on_termination(lwt_ref(p), cb_call, &drop);
@@ -325,12 +335,14 @@ static void drop_queued(void)
   ok(noted("h") && h.code == LWT_EIO, "drop of a queued catch: it gets the error");
   ok(lwt_unwanted(&later), "... what it waits for then is cancelled");
   lwt_abandon(&later);
+  drop_rest(&drop, &h);
 
   p = lwt_wait(&r);
   lwt_on_termination(lwt_ref(p), cb_call, &drop);
   drop.arg = lwt_map(lwt_bind(p, cb_bind, &f), cb_map, &f);
   lwt_fulfill(&r, V(7));
   ok(noted(""), "drop of a queued bind: it does not run");
+  drop_rest(&drop, &f);
 }
 
 static void drop_cleanup(void)
