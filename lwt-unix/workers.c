@@ -19,7 +19,9 @@ struct workers {
   pthread_cond_t work;
   struct task *first, **last;
   size_t waiting, limit;
-  unsigned threads, idle, max;
+  unsigned threads, max;
+  unsigned asleep;  /* wait in `work` */
+  atomic_uint idle; /* will look into the queue: asleep, starting, or about to */
   uint8_t stopping;
   uint64_t refused;
   pthread_t ids[MAX_THREADS];
@@ -51,12 +53,15 @@ static void take_out(struct workers *w, struct task *task, enum task_state state
   w->waiting--;
 }
 
-/* The inbox is held: when the task has come back, its loop may end at once. */
-static void run(struct task *task)
+/* The inbox is held: when the task has come back, its loop may end at once.  The
+ * thread is idle before that, so that what the loop asks next comes to it, and it
+ * need not be woken if it has not fallen asleep. */
+static void run(struct workers *w, struct task *task)
 {
   struct lwt_loop *inbox = task->inbox;
 
   task->run(task);
+  w->idle++;
   lwt__inbox_push(inbox, &task->mail);
   lwt__inbox_release(inbox);
 }
@@ -69,16 +74,17 @@ static void *worker(void *arg)
   pthread_mutex_lock(&w->lock);
   for (;;) {
     while (!w->first && !w->stopping) {
-      w->idle++;
+      w->asleep++;
       pthread_cond_wait(&w->work, &w->lock);
-      w->idle--;
+      w->asleep--;
     }
     if (!w->first)
       break;
     task = w->first;
     take_out(w, task, TASK_TAKEN);
+    w->idle--;
     pthread_mutex_unlock(&w->lock);
-    run(task);
+    run(w, task);
     pthread_mutex_lock(&w->lock);
   }
   pthread_mutex_unlock(&w->lock);
@@ -95,15 +101,17 @@ static int start_thread(struct workers *w)
   pthread_sigmask(SIG_SETMASK, &every, &before);
   error = pthread_create(&w->ids[w->threads], NULL, worker, w);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (!error)
+  if (!error) {
     w->threads++;
+    w->idle++;
+  }
   return error;
 }
 
 int lwt__workers_submit(enum pool pool, struct task *task)
 {
   struct workers *w = &all[pool];
-  int error = 0, idle;
+  int error = 0, asleep;
 
   pthread_mutex_lock(&w->lock);
   if (w->waiting >= w->limit + w->idle)
@@ -123,9 +131,9 @@ int lwt__workers_submit(enum pool pool, struct task *task)
   *w->last = task;
   w->last = &task->next;
   w->waiting++;
-  idle = w->idle > 0;
+  asleep = w->asleep > 0;
   pthread_mutex_unlock(&w->lock);
-  if (idle)
+  if (asleep)
     pthread_cond_signal(&w->work);
   return 0;
 }
@@ -168,6 +176,7 @@ static void stop(struct workers *w)
   pthread_mutex_lock(&w->lock);
   w->stopping = 0;
   w->threads = 0;
+  w->idle = 0;
   pthread_mutex_unlock(&w->lock);
 }
 
@@ -196,7 +205,8 @@ void lwt__workers_forked(int held)
     w->first = NULL;
     w->last = &w->first;
     w->waiting = 0;
-    w->threads = w->idle = 0;
+    w->threads = w->asleep = 0;
+    w->idle = 0;
     w->stopping = 0;
   }
   users_lock = lock;
