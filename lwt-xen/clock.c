@@ -17,6 +17,9 @@ static uint64_t scale(uint64_t ticks, uint32_t fraction, int8_t shift)
   return (uint64_t)((unsigned __int128)ticks * fraction >> 32);
 }
 
+/* A resumed guest may be on another host, whose time is another: ours goes on. */
+static uint64_t last, offset;
+
 static uint64_t read_time(void)
 {
   struct vcpu_time_info *t = &lwt__shared_info->vcpu_info[0].time;
@@ -41,12 +44,21 @@ static uint64_t read_time(void)
 
 uint64_t lwt__xen_now(void)
 {
-  static uint64_t last;
-  uint64_t now = read_time();
+  uint64_t now = read_time() + offset;
 
   if (now > last)
     last = now;
   return last;
+}
+
+uint64_t lwt__xen_system_time(uint64_t now)
+{
+  return now - offset;
+}
+
+void lwt__clock_resume(void)
+{
+  offset = last - read_time();
 }
 
 int64_t lwt__xen_wallclock(void)
@@ -62,5 +74,5 @@ int64_t lwt__xen_wallclock(void)
     nsec = READ_ONCE(s->wc_nsec);
     xen_rmb();
   } while ((version & 1) || version != READ_ONCE(s->wc_version));
-  return (int64_t)(((uint64_t)high << 32 | low) * 1000000000u + nsec + lwt__xen_now());
+  return (int64_t)(((uint64_t)high << 32 | low) * 1000000000u + nsec + read_time());
 }

@@ -466,6 +466,16 @@ int lwt__console_init(void)
   return port < UINT32_MAX ? lwt__port_bind(&c.port, (uint32_t)port) : LWT_EINVAL;
 }
 
+/* The ring is as it was, the port is a new one. */
+int lwt__console_resume(void)
+{
+  int error = c.out.bytes ? lwt__console_init() : 0;
+
+  if (!error && c.port.number)
+    lwt__port_again(&c.port);
+  return error;
+}
+
 struct lwt_flow *lwt_xen_console(void)
 {
   c.flow.ops = &console_ops;

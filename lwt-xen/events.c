@@ -48,15 +48,19 @@ int lwt__xen_param(uint32_t index, uint64_t *value)
 
 static int map_shared(void *window)
 {
-  /* No callback: said for its side effect, Xen writes the wall clock. */
-  struct xen_hvm_param none = { .domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ };
+  /* A vector that is never taken, because interrupts are off.  Said for what it
+   * does besides: Xen writes the wall clock, and the toolstack believes that we can
+   * suspend. */
+  struct xen_hvm_param vector = { .domid = DOMID_SELF,
+                                  .index = HVM_PARAM_CALLBACK_IRQ,
+                                  .value = 2ull << 56 | 0xf3 };
   struct xen_add_to_physmap op = { .domid = DOMID_SELF,
                                    .space = XENMAPSPACE_shared_info,
                                    .gpfn = hypercall_frame(window) };
 
   if (hypercall_memory_op(XENMEM_add_to_physmap, &op))
     return LWT_EIO;
-  hypercall_hvm_op(HVMOP_set_param, &none);
+  hypercall_hvm_op(HVMOP_set_param, &vector);
   lwt__shared_info = window;
   memset(lwt__shared_info->evtchn_mask, 0xff, sizeof lwt__shared_info->evtchn_mask);
   return 0;
@@ -67,19 +71,6 @@ int lwt__events_init(void)
   void *window = hypercall_window(1);
 
   return window ? map_shared(window) : LWT_ENOMEM;
-}
-
-int lwt__events_resume(void)
-{
-  struct lwt__port *p;
-  uint32_t i;
-  int held = lwt__hold(), error = map_shared(lwt__shared_info);
-
-  for (i = 0; i < PORTS; i++)
-    if ((p = ports[i]) && !p->fixed)
-      lwt_condition_fail(&p->waiters, LWT_ESHUTDOWN, "port_after");
-  lwt__release(held);
-  return error;
 }
 
 /* ---- Ports --------------------------------------------------------------- */
@@ -159,12 +150,11 @@ int lwt__port_alloc(struct lwt__port *p, uint16_t remote)
   return error ? (int)error : adopt(p, op.port);
 }
 
-void lwt__port_free(struct lwt__port *p)
+/* Out of the tables. */
+static void forget(struct lwt__port *p)
 {
   uint32_t number = p->number;
 
-  if (!number)
-    return;
   if (again[number / 64] >> number % 64 & 1)
     n_again--;
   again[number / 64] &= ~(1ull << number % 64);
@@ -175,9 +165,37 @@ void lwt__port_free(struct lwt__port *p)
   unlist(p);
   ports[number] = NULL;
   p->number = 0;
+}
+
+void lwt__port_free(struct lwt__port *p)
+{
+  uint32_t number = p->number;
+
+  if (!number)
+    return;
+  forget(p);
   if (!p->fixed)
     close_port(number);
   lwt_condition_fail(&p->waiters, LWT_ECONNABORTED, "port_after");
+}
+
+int lwt__events_resume(void)
+{
+  struct lwt__port *p;
+  uint32_t i;
+  int held = lwt__hold(), error = map_shared(lwt__shared_info);
+
+  memset(lwt__shared_info->evtchn_pending, 0, sizeof lwt__shared_info->evtchn_pending);
+  for (i = 0; i < PORTS; i++) {
+    if (!(p = ports[i]))
+      continue;
+    forget(p);
+    lwt_condition_fail(&p->waiters, LWT_ESHUTDOWN, "port_after");
+    if (p->ours)
+      lwt__free(p);
+  }
+  lwt__release(held);
+  return error;
 }
 
 void lwt__port_notify(const struct lwt__port *p)
@@ -263,7 +281,9 @@ static void poll(evtchn_port_t *which, unsigned n, uint64_t deadline)
 {
   /* Xen's 0 is "for ever". */
   struct sched_poll op = { .nr_ports = n,
-                           .timeout = deadline == LWT_NEVER ? 0 : deadline };
+                           .timeout = deadline == LWT_NEVER
+                                        ? 0
+                                        : lwt__xen_system_time(deadline) };
 
   set_xen_guest_handle(op.ports, which);
   hypercall_sched_op(SCHEDOP_poll, &op);

@@ -1,4 +1,4 @@
-/* lifecycle.c - what the toolstack asks for: shut down, reboot.
+/* lifecycle.c - what the toolstack asks for: shut down, reboot, suspend.
  * SPDX-License-Identifier: ISC
  *
  * It writes the word to control/shutdown and waits for it to be taken away.  A
@@ -97,6 +97,8 @@ static void read_word(void *env, int error, struct lwt_xs_value *value)
       asked(SHUTDOWN_reboot);
     else if (!strcmp(word, "poweroff") || !strcmp(word, "halt"))
       asked(SHUTDOWN_poweroff);
+    else if (!strcmp(word, "suspend"))
+      lwt__suspend_ask();
   }
   lwt__free(value);
 }
@@ -116,9 +118,11 @@ void lwt__lifecycle_start(void)
   if (watch.fired || lwt__store_init())
     return;
   watch.fired = fired;
+  watch.path = CONTROL;
   lwt__store_watch_add(&watch);
   parts[1].len = strlen(watch.token) + 1;
   lwt__store_request(XS_WATCH, 0, parts, 2, NULL, NULL, &error);
   tell(XS_WRITE, "control/feature-poweroff", "1", NULL);
   tell(XS_WRITE, "control/feature-reboot", "1", NULL);
+  tell(XS_WRITE, "control/feature-suspend", "1", NULL);
 }

@@ -360,7 +360,31 @@ int lwt__store_init(void)
     return LWT_ENOMEM;
   s.req = (struct ring){ page->req, sizeof page->req, &page->req_cons, &page->req_prod };
   s.rsp = (struct ring){ page->rsp, sizeof page->rsp, &page->rsp_cons, &page->rsp_prod };
-  s.last = &s.first;
+  if (!s.last)
+    s.last = &s.first;
   s.port.call = on_event;
   return lwt__port_bind(&s.port, (uint32_t)port);
+}
+
+int lwt__store_is_quiet(void)
+{
+  return !s.first;
+}
+
+int lwt__store_resume(void)
+{
+  struct store_watch *w;
+  int error = s.last ? lwt__store_init() : 0;
+
+  if (error || !s.last)
+    return error;
+  s.got = 0;
+  s.in_payload = 0;
+  for (w = s.watches; w && !error; w = w->next) {
+    const struct store_part parts[] = { { w->path, strlen(w->path) + 1 },
+                                        { w->token, strlen(w->token) + 1 } };
+
+    lwt__store_request(XS_WATCH, 0, parts, 2, NULL, NULL, &error);
+  }
+  return error;
 }

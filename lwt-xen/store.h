@@ -34,6 +34,7 @@ struct store_watch {
   struct store_watch *next;
   void (*fired)(void *env, const char *path);
   void *env;
+  const char *path; /* for a resume, which registers it again */
   char token[20];
 };
 /* Listen for events of the token, which is set here; registering it with xenstored
@@ -43,5 +44,9 @@ void lwt__store_watch_remove(struct store_watch *w);
 
 /* Connect to the ring.  Returns 0, or LWT_ENODEV. */
 int lwt__store_init(void);
+/* Whether all requests are answered. */
+int lwt__store_is_quiet(void);
+/* After a resume: connect again, and register all watches; each fires. */
+int lwt__store_resume(void);
 
 #endif

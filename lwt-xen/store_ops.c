@@ -301,14 +301,21 @@ struct attempt {
   lwt_xs_body_fn *body;
   void *env;
   uint32_t tx;
+  unsigned generation;
   int tries;
 };
+
+/* A resume has ended it; it begins again. */
+static int is_gone(const struct attempt *a)
+{
+  return a->generation != lwt__generation;
+}
 
 static void abandon(void *env)
 {
   struct attempt *a = env;
 
-  if (a->tx)
+  if (a->tx && !is_gone(a))
     abort_transaction(a->tx);
 }
 
@@ -330,18 +337,19 @@ LWT_STEP attempt_step(struct lwt_frame *frame)
   lwt_defer(a, abandon, a);
   for (a->tries = 0; a->tries < TRIES; a->tries++) {
     lwt_await(a, &a->tx, lwt_xs_start());
+    a->generation = lwt__generation;
     lwt_await_error(a, &error, a->body(a->env, a->tx));
-    if (error.code && error.code != LWT_EAGAIN)
+    if (error.code && error.code != LWT_EAGAIN && !is_gone(a))
       lwt_throw(a, error.code, error.what);
     if (error.code) {
-      abort_transaction(a->tx);
+      abandon(a);
       a->tx = 0;
       continue;
     }
     lwt_await_error(a, &error, end_attempt(a));
     if (!error.code)
       lwt_finish(a, NULL);
-    if (error.code != LWT_EAGAIN)
+    if (error.code != LWT_EAGAIN && !is_gone(a))
       lwt_throw(a, error.code, error.what);
   }
   lwt_throw(a, LWT_EAGAIN, "xs_transaction");

@@ -173,6 +173,7 @@ lwt_xs_watch_p *lwt_xs_watch(const char *path)
   memcpy(w->path, path, len + 1);
   w->watch.fired = fired;
   w->watch.env = w;
+  w->watch.path = w->path;
   p = (lwt_xs_watch_p *)lwt_task_op(&w->opened, stop, w);
   if (!w->opened.lwt_private) {
     lwt__free(w);

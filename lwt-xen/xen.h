@@ -36,6 +36,10 @@
 
 /* Xen's system time in nanoseconds; never goes backwards. */
 uint64_t lwt__xen_now(void);
+/* The same moment as Xen counts, for SCHEDOP_poll. */
+uint64_t lwt__xen_system_time(uint64_t now);
+/* After a resume: time goes on where it was. */
+void lwt__clock_resume(void);
 /* Unix time in nanoseconds. */
 int64_t lwt__xen_wallclock(void);
 
@@ -46,8 +50,8 @@ int lwt__xen_param(uint32_t index, uint64_t *value);
 
 /* Map the shared page and mask every port.  Returns 0 or an error. */
 int lwt__events_init(void);
-/* After a resume: the page is mapped anew, all ports of devices are gone;
- * who waits for one is rejected with LWT_ESHUTDOWN. */
+/* After a resume: the page is mapped anew and all ports are gone, as if they had
+ * been closed; who waits for one is rejected with LWT_ESHUTDOWN. */
 int lwt__events_resume(void);
 extern struct shared_info *lwt__shared_info;
 
@@ -100,6 +104,7 @@ extern struct lwt_engine lwt__xen_engine;
 
 /* Returns 0 or an error; output before it goes to the hypervisor's console. */
 int lwt__console_init(void);
+int lwt__console_resume(void);
 /* For the C library: put all bytes into the queue.  Waits only for a full queue,
  * and not for a reader that makes no progress. */
 void lwt__console_put(const char *bytes, size_t len);
@@ -126,6 +131,16 @@ struct lwt__grant_stats {
 };
 /* Looks at the parked ones first. */
 struct lwt__grant_stats lwt__grant_stats(void);
+
+/* ---- suspend.c --------------------------------------------------------- */
+
+/* The toolstack has asked for it: do it when the loop is next idle and xenstored
+ * has answered everything. */
+void lwt__suspend_ask(void);
+/* From the engine, between two turns. */
+void lwt__suspend_look(void);
+/* Counts resumes: what was made in another generation is gone. */
+extern unsigned lwt__generation;
 
 /* ---- lifecycle.c ------------------------------------------------------- */
 

@@ -43,7 +43,8 @@ static struct {
   uint32_t grant_frames;
   grant_entry_v1_t *grants;
   unsigned ended; /* lwt__lifecycle_end(): reason + 1 */
-  int random_fails;
+  int random_fails, cancel_suspend;
+  unsigned suspends;
 } fake = { .max_ports = 4096, .grant_frames = 4, .frames = 1 };
 
 static struct shared_info *fake_shared;
@@ -192,7 +193,7 @@ long hypercall_hvm_op(int cmd, void *arg)
   struct xen_hvm_param *op = arg;
 
   if (cmd == HVMOP_set_param)
-    return op->index == HVM_PARAM_CALLBACK_IRQ && !op->value ? 0 : -EINVAL;
+    return op->index == HVM_PARAM_CALLBACK_IRQ ? 0 : -EINVAL;
   if (cmd != HVMOP_get_param)
     return -ENOSYS;
   switch (op->index) {
@@ -243,11 +244,28 @@ static int fake_any_pending(void)
   return 0;
 }
 
+/* Another domain on another host: other ports, a clock that began later. */
+static long fake_suspend(const struct sched_shutdown *op)
+{
+  if (op->reason != SHUTDOWN_suspend)
+    return -EINVAL;
+  fake.suspends++;
+  if (fake.cancel_suspend)
+    return 1;
+  memset(fake.port, 0, sizeof fake.port);
+  memset(fake_shared, 0, sizeof *fake_shared);
+  fake.port[FAKE_CONSOLE_PORT] = fake.port[FAKE_STORE_PORT] = 1;
+  fake.now = LWT_S(1);
+  return 0;
+}
+
 long hypercall_sched_op(int cmd, void *arg)
 {
   const struct sched_poll *op = arg;
   unsigned i;
 
+  if (cmd == SCHEDOP_shutdown)
+    return fake_suspend(arg);
   if (cmd != SCHEDOP_poll)
     return -ENOSYS;
   fake.polls++;

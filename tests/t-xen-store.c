@@ -150,6 +150,52 @@ static void everything(void *env)
   (void)code(lwt_xs_write_text(0, "data/a", "hello")); /* all answers are in */
 }
 
+/* Watches, the clock and transactions go on; ports of devices are gone. */
+static void test_suspend(int cancel)
+{
+  struct lwt_xs_watch *w;
+  struct lwt_xs_value *v;
+  lwt_xs_value_p *next;
+  lwt_xen_count_p *count;
+  void *value = NULL;
+  uint64_t before;
+  uint32_t port;
+  lwt_t *tx;
+  int calls = 0;
+
+  if (lwt_run_value((lwt_t *)lwt_xs_watch("data/w"), &value).code)
+    return;
+  w = value;
+  lwt_xs_free(get(lwt_xs_watch_next(w)));
+  next = lwt_xs_watch_next(w);
+  is_int(lwt_xen_port_alloc(0, &port), 0, "a port");
+  count = lwt_xen_port_after(port, 0);
+  tx = lwt_xs_transaction(body, &calls);
+  fake.now = LWT_S(500);
+  before = lwt_now();
+  fake.cancel_suspend = cancel;
+  lwt__suspend_ask();
+  is_int(code(tx), 0, "a transaction across it");
+  is_int(code(lwt_sleep(LWT_MS(20))), 0, "a sleep");
+  is_int(fake.suspends, 1, "suspended once");
+  fake.suspends = 0;
+  ok(lwt_now() >= before + LWT_MS(20) && lwt_now() < before + LWT_S(1), "time goes on");
+  if (cancel) {
+    ok(lwt_state((lwt_t *)count) == LWT_PENDING, "cancelled: the port is still there");
+    lwt_drop((lwt_t *)count);
+    lwt_xen_port_close(port);
+    code(lwt_xs_write_text(0, "data/w", "1"));
+  } else {
+    is_int(code((lwt_t *)count), LWT_ESHUTDOWN, "a port of before is gone");
+    count = lwt_xen_port_after(port, 0);
+    is_int(code((lwt_t *)count), LWT_EBADF, "for good");
+  }
+  v = get(next);
+  ok(v && !strcmp(v->bytes, "data/w"), "the watch fires");
+  lwt_xs_free(v);
+  lwt_xs_unwatch(w);
+}
+
 /* The toolstack asks; nobody listens, then somebody does. */
 static void test_shutdown(void)
 {
@@ -234,6 +280,8 @@ int main(void)
   store.pace = 4096;
   r = lwt_test_each_allocation(everything, NULL, NULL);
   ok(r.runs && !r.alive && !r.lost, "each of %d allocations may fail", (int)r.runs);
+  test_suspend(0);
+  test_suspend(1);
   test_shutdown();
   test_hostile("unasked");
   is_int(in_a_process("index"), 0, "an impossible index");

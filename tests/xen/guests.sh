@@ -72,6 +72,15 @@ start reboot g-idle "" && await reboot '^waiting$' && {
   results reboot
 }
 
+start suspend g-suspend "" && await suspend '^waiting$' && {
+  xl save suspend /tmp/suspend.save >/tmp/save.log 2>&1
+  tap $? "suspend: xl save" || sed 's/^/# /' /tmp/save.log
+  xl restore /tmp/suspend.save >/tmp/save.log 2>&1
+  tap $? "suspend: xl restore" || sed 's/^/# /' /tmp/save.log
+  xenstore-write "/local/domain/$(domid suspend)/data/go" go
+  results suspend
+}
+
 start time g-time "$(date +%s)" && {
   sleep 18 # nothing else to do: dom0 must be quiet
   results time

@@ -1,0 +1,49 @@
+/* suspend.c - suspend and resume: save, restore, migrate.
+ * SPDX-License-Identifier: ISC
+ *
+ * The domain goes on as another one, perhaps on another host.  Its memory is the
+ * same; what belonged to the hypervisor is new: the shared page, the grant table,
+ * all event channels.  So nothing may be under way (xenstored has answered
+ * everything), no callback runs in between, and after it, in this order: the
+ * shared page and the clock, the grant table, the console, xenstore with its
+ * watches.  Devices see their ports and grants gone, and connect again.
+ *
+ * The hypercall returns 1 if nothing happened after all (a checkpoint).
+ */
+#include "store.h"
+
+#include <xen/sched.h>
+
+unsigned lwt__generation;
+
+static uint8_t asked;
+
+void lwt__suspend_ask(void)
+{
+  asked = 1;
+}
+
+static void resume(void)
+{
+  lwt__generation++;
+  /* Without these the program cannot go on, and nobody can be told. */
+  if (lwt__events_resume())
+    lwt__lifecycle_end(SHUTDOWN_crash);
+  lwt__clock_resume();
+  if (lwt__grants_resume() || lwt__console_resume() || lwt__store_resume())
+    lwt__lifecycle_end(SHUTDOWN_crash);
+}
+
+void lwt__suspend_look(void)
+{
+  struct sched_shutdown op = { .reason = SHUTDOWN_suspend };
+  int held;
+
+  if (!asked || !lwt__store_is_quiet())
+    return;
+  asked = 0;
+  held = lwt__hold();
+  if (hypercall_sched_op(SCHEDOP_shutdown, &op) == 0)
+    resume();
+  lwt__release(held);
+}
