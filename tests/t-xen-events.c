@@ -120,6 +120,30 @@ static void test_many(void)
   is_int(lwt__events_ports(), 0, "no port is left");
 }
 
+static void allocate(void *env)
+{
+  lwt_xen_count_p *p;
+  uint32_t port;
+
+  (void)env;
+  if (lwt_xen_port_alloc(0, &port))
+    return;
+  p = lwt_xen_port_after(port, 0);
+  lwt_xen_port_close(port);
+  lwt_drop((lwt_t *)p);
+}
+
+static void test_memory(void)
+{
+  struct lwt_test_result r = lwt_test_each_allocation(allocate, NULL, NULL);
+  int i, in_use = 0;
+
+  ok(r.runs && !r.alive && !r.lost, "each of %d allocations may fail", (int)r.runs);
+  for (i = 3; i < 4096; i++)
+    in_use += fake.port[i] != 0;
+  is_int(in_use, 0, "no port is left open in the hypervisor");
+}
+
 /* ---- Clocks ---------------------------------------------------------------------- */
 
 static void test_clock(void)
@@ -154,6 +178,9 @@ static void test_grants(void)
   uint32_t ref, refs[3000];
   int n, error;
 
+  lwt_test_fail(1, 0);
+  is_int(lwt__grant_page(3, 0, &page, &ref), LWT_ENOMEM, "no memory for the table");
+  lwt_test_fail_no_more();
   fake.page_fail = 1;
   is_int(lwt__grant_page(3, 0, &page, &ref), LWT_ENOMEM, "no page");
   is_int(lwt__grant_page(3, 1, &page, &ref), 0, "a page");
@@ -196,6 +223,7 @@ int main(void)
   test_counts();
   test_sleep();
   test_many();
+  test_memory();
   test_clock();
   test_grants();
   is_int(lwt_live(), 0, "no promise is left");

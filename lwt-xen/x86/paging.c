@@ -143,3 +143,34 @@ void lwt__paging_init(void)
     lwt__xen_panic("not enough memory for page tables");
   __asm__ volatile("mov %0, %%cr3" ::"r"(root) : "memory");
 }
+
+/* ---- Stacks of fibers ------------------------------------------------------ */
+
+#define MAX_STACK (64u << 20)
+
+void *lwt_platform_stack(size_t *size)
+{
+  size_t n = (*size + XEN_PAGE - 1) / XEN_PAGE;
+  uint64_t guard;
+
+  if (*size > MAX_STACK || !n)
+    return NULL;
+  guard = lwt__frames_alloc(n + 1, 1);
+  if (!guard)
+    return NULL;
+  if (lwt__paging_set(guard, 1, 0)) {
+    lwt__frames_free(guard, n + 1);
+    return NULL;
+  }
+  *size = n * XEN_PAGE;
+  return (void *)(guard + XEN_PAGE);
+}
+
+void lwt_platform_stack_free(void *stack, size_t size)
+{
+  uint64_t guard = (uint64_t)stack - XEN_PAGE;
+
+  /* The tables for it are there already. */
+  lwt__paging_set(guard, 1, PAGE_READ | PAGE_WRITE);
+  lwt__frames_free(guard, size / XEN_PAGE + 1);
+}

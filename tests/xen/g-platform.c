@@ -5,6 +5,7 @@
 #include "guest.h"
 
 #include <errno.h>
+#include <lwt/fiber.h>
 #include <sys/mman.h>
 
 static size_t fill(void **list, size_t max)
@@ -18,8 +19,21 @@ static size_t fill(void **list, size_t max)
   return n;
 }
 
+/* On a stack of its own. */
+static lwt_t *fiber(void *arg)
+{
+  volatile char room[20000];
+
+  room[0] = room[sizeof room - 1] = 1;
+  if (lwt_fiber_await(lwt_sleep(LWT_MS(1))).code)
+    return lwt_fail(LWT_EIO, "fiber");
+  *(int *)arg = room[0] + room[sizeof room - 1];
+  return lwt_return(NULL);
+}
+
 int main(int argc, char **argv)
 {
+  int sum = 0;
   static void *list[2000];
   unsigned char a[32], b[32];
   char *page;
@@ -45,6 +59,7 @@ int main(int argc, char **argv)
   check(again == n, "what was freed can be had again");
   for (i = 0; i < again; i++)
     free(list[i]);
+  check(lwt_run(lwt_fiber(fiber, &sum, NULL)) == 0 && sum == 2, "a fiber");
   page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
   check(page != MAP_FAILED && !page[0] && !mprotect(page, 4096, PROT_NONE) &&
           (page[4096] = 1) && !munmap(page, 8192),
