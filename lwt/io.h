@@ -1,0 +1,145 @@
+/* lwt/io.h - buffered reading and writing on any flow.
+ * SPDX-License-Identifier: ISC
+ *
+ *   struct lwt_reader in;
+ *   struct lwt_chunk *line;
+ *
+ *   lwt_reader_init(&in, flow, 65536);
+ *   lwt_defer(f, lwt_reader_fini, &in);
+ *   for (;;) {
+ *     lwt_await(f, &line, lwt_read_line(&in, 1000));
+ *     if (!line)
+ *       break;
+ *     puts(line->bytes);
+ *     lwt_chunk_free(line);
+ *   }
+ *
+ * A reader lives in the caller's memory, does not move, and borrows the flow,
+ * whose reading side nobody else uses meanwhile.  It holds one buffer, which
+ * grows up to the reader's limit.
+ *
+ * Rules for every operation here, stated once:
+ *
+ *   Order       One operation at a time: one that is begun while another is
+ *               pending waits for its turn, first come, first served, and gets
+ *               what comes next.
+ *   Memory      What the caller passes by pointer stays valid until the promise
+ *               settles.
+ *   Cancelling  A pending read that is cancelled or dropped has taken nothing
+ *               (a skip: what the position says), and the next one gets those
+ *               bytes.  What a fulfilled promise holds is dropped with it: where
+ *               reads compete, let lwt_peek() compete and read afterwards.
+ *   Failure     A rejected read has taken nothing either.  LWT_EOF: the stream
+ *               ends here.  LWT_ENODATA: it ends in the middle.  LWT_EMSGSIZE:
+ *               more bytes than a limit allows.  LWT_ECONNABORTED: the reader
+ *               was finished.  LWT_ENOMEM, and the errors of the flow.
+ */
+#ifndef LWT_IO_H
+#define LWT_IO_H
+
+#include <lwt/flow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* flexible array members */
+#endif
+
+/* Some bytes, and a NUL after them that len does not count. */
+struct lwt_chunk {
+  size_t len;
+  char bytes[];
+};
+LWT_PROMISE(lwt_chunk_p, struct lwt_chunk *);
+/* NULL is allowed. */
+LWT_API void lwt_chunk_free(void *chunk);
+
+/* Private. */
+struct lwt_lane {
+  struct lwt__op *first, *last;
+  struct lwt_lane *root;
+};
+struct lwt_io_bytes {
+  char *bytes;
+  size_t start, len, capacity;
+};
+
+/* ---- Readers ----------------------------------------------------------- */
+
+struct lwt_reader {
+  struct lwt_lane lane;
+  struct lwt_flow *flow;
+  struct lwt_io_bytes buffer;
+  size_t limit;
+  uint64_t position;
+  struct lwt__pending *pending;
+};
+
+/* limit: bytes that the buffer holds at most, and with it the longest line,
+ * number of bytes to peek at, and so on (0: 65536).  Takes no memory yet. */
+LWT_API void lwt_reader_init(struct lwt_reader *r, struct lwt_flow *flow,
+                             size_t limit);
+
+/* For lwt_defer(): takes a struct lwt_reader *.  Frees the buffer with what is
+ * in it; pending operations are rejected with LWT_ECONNABORTED.  The flow stays
+ * open.  Not while a section is open. */
+LWT_API void lwt_reader_fini(void *r);
+
+/* The next line without its end, "\n" or "\r\n"; a last one may lack it.  NULL
+ * at the end of the stream.  LWT_EMSGSIZE: longer than limit. */
+LWT_API lwt_chunk_p *lwt_read_line(struct lwt_reader *r,
+                                   size_t limit) LWT_MUST_USE;
+
+/* What comes before the mark, which is taken as well: 1 to LWT_MARK_MAX bytes.
+ * NULL at the end of the stream; LWT_ENODATA: it ends without a mark. */
+#define LWT_MARK_MAX 16
+LWT_API lwt_chunk_p *lwt_read_until(struct lwt_reader *r, const void *mark,
+                                    size_t len, size_t limit) LWT_MUST_USE;
+
+/* n bytes. */
+LWT_API lwt_chunk_p *lwt_read_exactly(struct lwt_reader *r,
+                                      size_t n) LWT_MUST_USE;
+
+/* Everything up to the end, which may be nothing. */
+LWT_API lwt_chunk_p *lwt_read_all(struct lwt_reader *r,
+                                  size_t limit) LWT_MUST_USE;
+
+/* 1 to len bytes, 0 at the end: like the flow's read. */
+LWT_API lwt_size_p *lwt_read_some(struct lwt_reader *r, void *bytes,
+                                  size_t len) LWT_MUST_USE;
+
+/* Wait until n bytes are in the buffer and take none.  The value is how many
+ * there are: fewer than n only at the end. */
+LWT_API lwt_size_p *lwt_peek(struct lwt_reader *r, size_t n) LWT_MUST_USE;
+/* The bytes in the buffer, valid until the next operation. */
+LWT_API const void *lwt_reader_buffered(const struct lwt_reader *r, size_t *n);
+
+/* Forget n bytes, which may be more than the limit. */
+LWT_API lwt_t *lwt_read_skip(struct lwt_reader *r, size_t n) LWT_MUST_USE;
+
+/* The number in 1, 2, 4 or 8 bytes (else LWT_EINVAL) goes to *to, an integer or
+ * floating-point variable of that size. */
+enum lwt_order { LWT_LITTLE, LWT_BIG };
+#define lwt_read_number(r, order, to) \
+  lwt_read_number_of((r), (order), (to), sizeof *(to))
+LWT_API lwt_t *lwt_read_number_of(struct lwt_reader *r, enum lwt_order order,
+                                  void *to, size_t size) LWT_MUST_USE;
+
+/* Bytes taken so far. */
+LWT_API uint64_t lwt_reader_position(const struct lwt_reader *r);
+
+/* Several operations that others do not come between.  When it is its turn,
+ * body(env, inner) runs: it reads from `inner`, and from nothing else that leads
+ * to this reader.  The section ends when the promise that body returns has
+ * settled and the operations on inner have ended; inner is gone then.  The
+ * result is that promise's.  Sections nest. */
+typedef lwt_t *lwt_reader_fn(void *env, struct lwt_reader *inner);
+LWT_API lwt_t *lwt_reader_atomic(struct lwt_reader *r, lwt_reader_fn *body,
+                                 void *env) LWT_MUST_USE;
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+}
+#endif
+
+#endif
