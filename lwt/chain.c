@@ -1,66 +1,11 @@
-/* chain.c - bind, map, catch, try_bind, finalize, with, and the callbacks.
+/* chain.c - bind, map, catch, try_bind, and the callbacks.
  * SPDX-License-Identifier: ISC
  *
  * Each function has two halves: if the input is settled the callback runs at
  * once; otherwise a node is hooked into the input's list, and lwt__run_chain()
  * does the same later, from the ready queue.
  */
-#include "internal.h"
-
-#include <string.h>
-
-/* Immediate callbacks: enter() says whether there is stack left for one. */
-static inline int enter(void)
-{
-  if (unlikely(lwt__t.depth >= MAX_DEPTH))
-    return 0;
-  lwt__t.depth++;
-  return 1;
-}
-
-static inline void leave(void)
-{
-  if (--lwt__t.depth == 0)
-    lwt__leave();
-}
-
-/* A node for a callback, which is to run in the present storage. */
-static inline struct promise *node_of(size_t size, enum kind kind, const char *where)
-{
-  if (unlikely(lwt__t.storage))
-    return lwt__node_stored(kind, where);
-  return lwt__node(size, kind, where);
-}
-
-/* A node of `kind` that waits for p; takes p.  NULL: no memory, p is gone. */
-static inline struct promise *chain(lwt_t *p, size_t size, enum kind kind, void *fn,
-                                    void *env, const char *where)
-{
-  struct promise *source = likely(!lwt__is_inline(p)) ? P(p) : lwt__box(p), *node;
-
-  if (unlikely(!source))
-    return NULL;
-  node = node_of(size, kind, where);
-  if (unlikely(!node)) {
-    lwt__unref(source);
-    lwt__leave();
-    return NULL;
-  }
-  node->fn = fn;
-  node->env = env;
-  if (source->state == LWT_PENDING) {
-    lwt__hook(source, &node->w);
-  } else {
-    node->w.source = (uintptr_t)source;
-    lwt__queue(&node->w);
-  }
-  return node;
-}
-
-static inline lwt_t *chained(struct promise *node)
-{
-  return likely(node) ? H(node) : lwt__oom();
-}
+#include "chain.h"
 
 static __attribute__((noinline)) lwt_t *call_bind_shared(lwt_bind_fn *f, void *env,
                                                          struct promise *source)
@@ -94,11 +39,19 @@ static inline lwt_t *call_catch(lwt_catch_fn *h, void *env, struct promise *sour
   if (likely(lwt__movable(source))) {
     o.code = source->code;
     o.what = source->what;
+    if (unlikely(lwt__t.debug))
+      lwt__handle(source);
     lwt__node_free(source);
   } else {
     lwt__take(source, &o, &lender);
   }
   return h(env, (struct lwt_error){ (int)o.code, o.what });
+}
+
+static __attribute__((noinline)) lwt_t *suspended(struct promise *node)
+{
+  lwt__trace_span(node);
+  return H(node);
 }
 
 /* Apart, so that the short way saves no registers for the long one. */
@@ -107,7 +60,7 @@ static __attribute__((noinline)) lwt_t *bind_slow(lwt_t *p, lwt_bind_fn *f, void
 {
   if (!lwt__is_inline(p)) {
     if (P(p)->state == LWT_REJECTED)
-      return p;
+      return passed(p, where);
     if (P(p)->state == LWT_FULFILLED && enter()) {
       p = call_bind(f, env, P(p));
       leave();
@@ -132,7 +85,7 @@ lwt_t *lwt_bind_at(lwt_t *p, lwt_bind_fn *f, void *env, const char *where)
     node->fn = (void *)f;
     node->env = env;
     lwt__hook(P(p), &node->w);
-    return H(node);
+    return lwt__traced() ? suspended(node) : H(node);
   }
   return bind_slow(p, f, env, where);
 }
@@ -145,7 +98,7 @@ static __attribute__((noinline)) lwt_t *map_slow(lwt_t *p, lwt_map_fn *f, void *
   void *value;
 
   if (!lwt__is_inline(p) && P(p)->state == LWT_REJECTED)
-    return p;
+    return passed(p, where);
   if (!lwt__is_inline(p) && P(p)->state == LWT_FULFILLED && enter()) {
     lwt__take(P(p), &o, &lender);
     value = f(env, o.value);
@@ -189,7 +142,7 @@ lwt_t *lwt_catch_at(lwt_t *p, lwt_catch_fn *h, void *env, const char *where)
   if (lwt__is_inline(p) || source->state == LWT_FULFILLED)
     return p;
   if (likely(source->state == LWT_REJECTED && lwt__movable(source) &&
-             lwt__node_pooled(source)) &&
+             lwt__node_pooled(source) && !lwt__t.debug) &&
       likely(enter())) {
     code = (int)source->code;
     what = source->what;
@@ -220,184 +173,6 @@ lwt_t *lwt_try_bind_at(lwt_t *p, lwt_bind_fn *f, lwt_catch_fn *h, void *env,
   if (node)
     ((struct promise2 *)node)->fn2 = (void *)h;
   return chained(node);
-}
-
-/* ---- finalize and with --------------------------------------------------- */
-
-/* p waits for the finalizer's promise q with the outcome o of its body. */
-static void wait_cleanup(struct promise *p, struct promise *q, const struct outcome *o,
-                         struct promise *lender)
-{
-  p->flags |= F_CLEANUP;
-  if (o->state == LWT_FULFILLED) {
-    p->value = o->value;
-    p->drop = o->drop;
-    p->flags |= o->grant ? F_SAVED_GRANT : 0;
-    if (lender) {
-      p->flags |= F_LENT;
-      p->drop = (lwt_drop_fn *)(void *)lender;
-    }
-  } else {
-    p->flags |= F_REJECTED;
-    p->what = o->what;
-    p->code = o->code;
-    p->where = o->origin;
-  }
-  lwt__hook(q, &p->w);
-}
-
-static void run_finalize(struct promise *p, struct promise *source)
-{
-  struct outcome o;
-  struct promise *lender, *s;
-  lwt_t *q;
-
-  lwt__take(source, &o, &lender);
-  p->w.source = 0;
-  p->flags |= F_RUNNING;
-  q = ((lwt_finalize_fn *)p->fn)(p->env);
-  p->flags &= (uint16_t)~F_RUNNING;
-  p->flags &= (uint16_t)~F_KILL;
-  s = P(q);
-  if (!q || lwt__state(q) == LWT_FULFILLED) {
-    lwt_drop(q);
-    lwt__settle_lent(p, &o, lender);
-  } else if (s->state == LWT_PENDING) {
-    wait_cleanup(p, s, &o, lender);
-  } else {
-    if (lender)
-      lwt__unref(lender);
-    else if (o.state == LWT_FULFILLED)
-      lwt__drop_value(o.value, o.drop);
-    lwt__settle_like(p, s);
-  }
-}
-
-/* The finalizer's promise has settled. */
-static void end_cleanup(struct promise *p, struct promise *source)
-{
-  struct outcome o = { .state = LWT_FULFILLED };
-  struct promise *lender = NULL;
-
-  if (p->flags & F_REJECTED) {
-    o.state = LWT_REJECTED;
-    o.what = p->what;
-    o.code = p->code;
-    o.origin = p->where;
-  } else {
-    o.value = p->value;
-    o.drop = p->drop;
-    o.grant = (p->flags & F_SAVED_GRANT) != 0;
-    if (p->flags & F_LENT) {
-      lender = (struct promise *)(void *)p->drop;
-      o.drop = NULL;
-    }
-  }
-  p->flags &= (uint16_t) ~(F_CLEANUP | F_REJECTED | F_LENT | F_SAVED_GRANT);
-  if (source->state == LWT_FULFILLED) {
-    lwt__unref(source);
-    lwt__settle_lent(p, &o, lender);
-    return;
-  }
-  if (lender)
-    lwt__unref(lender);
-  else if (o.state == LWT_FULFILLED)
-    lwt__drop_value(o.value, o.drop);
-  lwt__settle_like(p, source);
-}
-
-lwt_t *lwt_finalize_at(lwt_t *p, lwt_finalize_fn *c, void *env, const char *where)
-{
-  struct promise *node;
-  lwt_t *q;
-
-  /* A settled input goes through a node only if the finalizer has to wait. */
-  if (lwt__state(p) != LWT_PENDING && enter()) {
-    q = c(env);
-    leave();
-    if (!q || lwt__state(q) == LWT_FULFILLED) {
-      lwt_drop(q);
-      return p;
-    }
-    if (lwt__state(q) == LWT_REJECTED) {
-      if (!lwt__is_inline(p))
-        lwt__seen(P(p));
-      lwt_drop(p);
-      return q;
-    }
-    node = lwt__node(sizeof *node, K_FINALIZE, where);
-    if (!node) {
-      lwt__detach(P(q));
-      lwt_drop(p);
-      return lwt__oom();
-    }
-    if (lwt__is_inline(p)) {
-      wait_cleanup(node, P(q),
-                   &(struct outcome){ .state = LWT_FULFILLED,
-                                      .value = lwt__inline_value(p) },
-                   NULL);
-    } else {
-      struct outcome o;
-      struct promise *lender;
-
-      lwt__take(P(p), &o, &lender);
-      wait_cleanup(node, P(q), &o, lender);
-    }
-    return H(node);
-  }
-  node = chain(p, sizeof *node, K_FINALIZE, (void *)c, env, where);
-  if (!node) {
-    /* It runs once, come what may. */
-    q = c(env);
-    if (q)
-      lwt_async(q);
-  }
-  return chained(node);
-}
-
-struct with {
-  lwt_call_fn *fini;
-  _Alignas(max_align_t) char env[];
-};
-
-static void with_end(void *env)
-{
-  struct with *with = (struct with *)(void *)((char *)env - offsetof(struct with, env));
-
-  if (with->fini)
-    with->fini(env);
-  lwt__free(with);
-}
-
-lwt_t *lwt_with_at(size_t size, lwt_with_fn *body, void *arg, lwt_call_fn *fini,
-                   const char *where)
-{
-  struct promise *node;
-  struct with *with;
-  lwt_t *q;
-
-  if (size > SIZE_MAX - sizeof *with || !(with = lwt__alloc(sizeof *with + size)))
-    return lwt__oom();
-  /* Before the body runs: afterwards env could not be taken back. */
-  node = node_of(sizeof *node, K_WITH, where);
-  if (!node) {
-    lwt__free(with);
-    return lwt__oom();
-  }
-  memset(with->env, 0, size);
-  with->fini = fini;
-  q = body(with->env, arg);
-  if (lwt__state(q) != LWT_PENDING) {
-    if (unlikely(node->flags & F_STORED))
-      lwt__storage_unref(lwt__storage_take(node));
-    lwt__node_free(node);
-    with_end(with->env);
-    return q;
-  }
-  node->fn = NULL;
-  node->env = with->env;
-  lwt__hook(P(q), &node->w);
-  return H(node);
 }
 
 /* ---- Callbacks without a result ------------------------------------------ */
@@ -647,12 +422,12 @@ static __attribute__((noinline)) void run_other(struct promise *p, struct promis
     break;
   case K_FINALIZE:
     if (p->flags & F_CLEANUP)
-      end_cleanup(p, source);
+      lwt__end_finalize(p, source);
     else
-      run_finalize(p, source);
+      lwt__run_finalize(p, source);
     break;
   case K_WITH:
-    with_end(p->env);
+    lwt__end_with(p->env);
     lwt__settle_like(p, source);
     break;
   case K_ON_CANCEL:

@@ -247,6 +247,8 @@ static void join_error(struct group *g, struct promise *source)
 {
   struct outcome o;
 
+  if (unlikely(lwt__t.debug) && g->result.state == LWT_PENDING)
+    lwt__pass(&g->p, source);
   lwt__take_over(source, &o);
   if (g->result.state == LWT_PENDING)
     g->result = o;
@@ -376,6 +378,8 @@ static void take_one(struct group *g, struct promise *source)
       }
   if (!takes_one(g->p.kind))
     free_result(g->p.kind, g->p.fn);
+  if (unlikely(lwt__t.debug) && source->state == LWT_REJECTED)
+    lwt__pass(&g->p, source);
   lwt__take(source, &g->result, &g->lender);
 }
 

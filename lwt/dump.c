@@ -76,6 +76,11 @@ static const char *const queues[Q_COUNT] = {
   [Q_RECEIVE] = "something in a channel",
 };
 
+const char *lwt__kind_name(unsigned kind)
+{
+  return kind < K_COUNT && names[kind] ? names[kind] : "promise";
+}
+
 /* ---- One line ------------------------------------------------------------- */
 
 static int pending(const struct promise *p)

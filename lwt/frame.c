@@ -31,6 +31,8 @@ static void replace_outcome(struct frame *f, struct promise *source)
 {
   if (f->result.state == LWT_FULFILLED)
     lwt__drop_value(f->result.value, f->result.drop);
+  if (unlikely(lwt__t.debug))
+    lwt__pass(&f->p, source);
   lwt__take_over(source, &f->result);
 }
 
@@ -78,6 +80,8 @@ static void unwind(struct frame *f)
 static void step(struct frame *f)
 {
   if (f->p.env == &becoming) {
+    if (unlikely(lwt__t.debug) && f->result.state == LWT_REJECTED)
+      lwt__pass_handled(&f->p, f->p.where);
     unwind(f);
     return;
   }
@@ -186,6 +190,8 @@ lwt_t *lwt__go(size_t size, lwt_step_fn *start, const void *init, void (*lost)(v
     lwt__node_free(&f->p);
     return lwt_return(value);
   }
+  if (lwt__traced() && f->p.state == LWT_PENDING)
+    lwt__trace_span(&f->p);
   return H(&f->p);
 }
 
@@ -207,6 +213,8 @@ int lwt__frame_await(struct lwt_frame *frame, lwt_t *p, const struct lwt__point 
     return 0;
   }
   if (P(p)->state != LWT_PENDING) {
+    if (P(p)->state == LWT_REJECTED)
+      stop_at(f, point);
     receive(f, P(p));
     return 0;
   }
@@ -221,11 +229,21 @@ int lwt__frame_await(struct lwt_frame *frame, lwt_t *p, const struct lwt__point 
   return 1;
 }
 
+/* The rejection goes through the lwt_await() where the frame is. */
+static void failed_at(struct frame *f)
+{
+  const struct lwt__point *point = f->p.env;
+
+  lwt__pass_handled(&f->p, point && point->label ? point->where : f->p.where);
+}
+
 int lwt__frame_failed(struct lwt_frame *frame, struct lwt_error *error)
 {
   struct outcome *o = &F(frame)->result;
 
   if (o->state == LWT_REJECTED) {
+    if (unlikely(lwt__t.debug) && !error)
+      failed_at(F(frame));
     if (error) {
       *error = (struct lwt_error){ (int)o->code, o->what };
       o->state = LWT_PENDING;
@@ -271,6 +289,10 @@ void lwt__frame_error(struct lwt_frame *frame, int code, const char *what,
   o->code = code < 0 ? code : LWT_EINVAL;
   o->what = what;
   o->origin = where;
+  if (unlikely(lwt__t.debug)) {
+    lwt__handle_new((int)o->code, what, where);
+    lwt__pass_handled(&F(frame)->p, NULL);
+  }
 }
 
 void lwt__frame_become(struct lwt_frame *frame, lwt_t *p)

@@ -209,6 +209,25 @@ _Static_assert(sizeof(struct frame) <= sizeof(struct lwt_frame), "lwt_frame");
 struct sized_vec;
 struct wheel;
 struct notes;
+struct tracer;
+
+/* What a rejection has passed: lwt_path(). */
+struct trail {
+  size_t hops;
+  const char *first[LWT_PATH_FIRST];
+  const char *last[LWT_PATH_LAST]; /* a ring */
+};
+
+/* The rejection that was looked at last, with lwt_debug(). */
+struct handled {
+  int rejected;
+  struct lwt_error error;
+  const char *origin;
+  char name[LWT_NAME_MAX + 1];
+  struct trail trail;
+};
+
+enum watch { WATCH_STALL = 1, WATCH_TRACE = 2 };
 
 #define SIZE_CLASSES 33 /* of 16 bytes, up to 512 */
 
@@ -236,10 +255,17 @@ struct thread {
   struct sized_vec *dead_vecs; /* the same for the values of all, nchoose ... */
   struct wheel *wheel;
   size_t timers;
+  uint8_t watch; /* enum watch */
+  uint8_t debug;
+  uint8_t begun; /* the environment was read */
   struct notes *notes;
+  struct tracer *tracer;
+  uint64_t stall_limit;
+  lwt_stall_fn *stall;
   struct lwt_engine *engine;
   lwt_lost_fn *lost;
   uint64_t random;
+  struct handled handled;
   void (*release_stacks)(void); /* of fibers, if it keeps any */
 };
 
@@ -475,6 +501,8 @@ struct note {
   char *name;          /* or NULL */
   struct trail *trail; /* or NULL */
   uint8_t class;       /* of p, whose own is 0 */
+  uint8_t kind;        /* of p when its span began */
+  uint64_t span;       /* in the trace; 0: none is open */
 };
 
 /* The note of p; NULL: it has none. */
@@ -484,6 +512,42 @@ struct note *lwt__note_make(struct promise *p);
 /* p, of class 0, is freed: its class comes back. */
 void lwt__note_gone(struct promise *p);
 void lwt__notes_fini(void);
+void lwt__notes_end_spans(void);
+const char *lwt__kind_name(unsigned kind);
+
+/* ---- path.c: only with lwt_debug() ------------------------------------------ */
+
+/* The rejection of source becomes p's; that of p passes where; the rejection
+ * handled last becomes p's and passes where.  Without memory p has no path. */
+void lwt__pass(struct promise *p, const struct promise *source);
+void lwt__hop(struct promise *p, const char *where);
+void lwt__pass_handled(struct promise *p, const char *where);
+/* Somebody looks at the rejection of p, or at a new one. */
+void lwt__handle(const struct promise *p);
+void lwt__handle_new(int code, const char *what, const char *where);
+
+/* ---- drain.c, trace.c --------------------------------------------------------- */
+
+/* The switches that the environment sets, once per thread. */
+void lwt__environment(void);
+
+/* A callback in a trace. */
+struct traced {
+  struct promise *p; /* NULL: not traced */
+  uint64_t span;     /* of the frame that it is, or 0 */
+};
+/* Only with WATCH_TRACE.  p begins to wait; its span ends; a callback begins and
+ * has ended; the engine is about to wait. */
+void lwt__trace_span(struct promise *p);
+void lwt__trace_span_end(struct note *note);
+void lwt__trace_call(struct traced *c, struct waiter *w, const struct lwt_stall *call);
+void lwt__trace_called(const struct traced *c);
+void lwt__trace_loop(size_t resumed);
+void lwt__trace_environment(const char *path);
+static inline int lwt__traced(void)
+{
+  return unlikely(lwt__t.watch & WATCH_TRACE);
+}
 
 /* ---- promise.c --------------------------------------------------------- */
 

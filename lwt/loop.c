@@ -8,6 +8,8 @@
  */
 #include "internal.h"
 
+#include <lwt/trace.h>
+
 #define POLL_AFTER 64
 
 struct lwt_engine *lwt_platform_engine(void) __attribute__((weak));
@@ -85,14 +87,27 @@ uint64_t lwt_run_ready(void)
 
 /* One turn; returns 0 or the engine's error.  *quick counts what was resumed
  * since the engine was last asked. */
+static int wait_traced(struct lwt_engine *engine, uint64_t deadline, size_t resumed)
+{
+  int error;
+
+  lwt__trace_loop(resumed);
+  lwt_trace_begin("loop", "wait");
+  error = engine->wait(engine, deadline);
+  lwt_trace_end("loop", "wait");
+  return error;
+}
+
 static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quick)
 {
   uint64_t next = LWT_NEVER;
+  size_t resumed;
 
   *quick += lwt__run_paused();
   lwt__leave();
   if (p->state != LWT_PENDING || (lwt__t.paused.waiters && *quick < POLL_AFTER))
     return 0;
+  resumed = *quick;
   *quick = 0;
   if (lwt__t.timers) {
     run_timers(engine);
@@ -100,7 +115,9 @@ static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quic
       return 0;
     next = lwt__timers_next();
   }
-  return engine->wait(engine, lwt__t.paused.waiters ? 0 : next);
+  if (lwt__t.paused.waiters)
+    next = 0;
+  return lwt__traced() ? wait_traced(engine, next, resumed) : engine->wait(engine, next);
 }
 
 static int run(struct lwt_engine *engine, const struct promise *p)
@@ -165,12 +182,25 @@ struct lwt_error lwt_run_value(lwt_t *p, void **value)
   return run_value(p, value, NULL);
 }
 
+static void print_failure(struct lwt_error error)
+{
+  struct lwt_path path;
+
+  fprintf(stderr, "%s: %s\n", error.what ? error.what : "error",
+          lwt_strerror(error.code));
+  if (lwt__t.debug && lwt_path(NULL, &path) && path.error.code == error.code &&
+      path.error.what == error.what) {
+    if (path.origin)
+      fprintf(stderr, "  made at %s\n", path.origin);
+    lwt_path_print(stderr, &path);
+  }
+}
+
 int lwt_run(lwt_t *p)
 {
   struct lwt_error error = run_value(p, NULL, stderr);
 
   if (error.code)
-    fprintf(stderr, "%s: %s\n", error.what ? error.what : "error",
-            lwt_strerror(error.code));
+    print_failure(error);
   return error.code;
 }

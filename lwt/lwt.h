@@ -515,6 +515,45 @@ LWT_API const char *lwt_name_of(lwt_t *p);
 typedef void lwt_lost_fn(struct lwt_error error, const char *where);
 LWT_API void lwt_on_lost(lwt_lost_fn *report);
 
+/* The way of rejections: with lwt_debug(1), or LWT_DEBUG=1 in the environment,
+ * each bind, await and combinator that a rejection passes is recorded, per thread
+ * and from then on, and shown in the report of lost rejections and by lwt_run().
+ * It costs memory for each rejection that somebody holds, and time for each hop;
+ * switched off, nothing that can be measured.  Returns what was set before.
+ *
+ * lwt_path(): the first and the last hops of the rejection of p, which it borrows
+ * and which does not count as seen.  p NULL: of the rejection that this thread
+ * looked at last, in a callback of lwt_catch() and its kin, after
+ * lwt_await_error() or in a report of lwt_on_lost().  Returns 1, or 0 if there is
+ * no rejection.  Without lwt_debug(), or memory, there are no hops.
+ * lwt_path_print() writes a line for each hop. */
+#define LWT_PATH_FIRST 8
+#define LWT_PATH_LAST 8
+struct lwt_path {
+  struct lwt_error error;
+  const char *origin; /* the line that made it, or NULL */
+  size_t hops;        /* all of them; those in the middle are not in where[] */
+  const char *where[LWT_PATH_FIRST + LWT_PATH_LAST];
+  char name[LWT_NAME_MAX + 1]; /* of the promise, or "" */
+};
+LWT_API int lwt_debug(int on);
+LWT_API int lwt_path(lwt_t *p, struct lwt_path *path);
+LWT_API void lwt_path_print(FILE *out, const struct lwt_path *path);
+
+/* Report each callback from the queue that holds the loop for longer than limit
+ * nanoseconds by the engine's clock, when it returns.  limit 0: none (the
+ * default); report NULL: a line to stderr; the strings live until it returns.
+ * Per thread.  LWT_STALL=10ms in the environment does it without a change. */
+struct lwt_stall {
+  uint64_t duration;
+  const char *kind;    /* "bind", "frame" ... */
+  const char *name;    /* or NULL */
+  const char *where;   /* the line that made its promise, or NULL */
+  const char *resumed; /* the line of the lwt_await(), or NULL */
+};
+typedef void lwt_stall_fn(const struct lwt_stall *stall);
+LWT_API void lwt_stall_limit(uint64_t limit, lwt_stall_fn *report);
+
 /* Where all memory of the library comes from: as malloc, free.  Per process;
  * set before any other call. */
 LWT_API void lwt_set_allocator(void *(*alloc)(size_t), void (*release)(void *));

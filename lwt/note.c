@@ -106,9 +106,23 @@ void lwt__note_gone(struct promise *p)
       *at = note->next;
       lwt__t.notes->n--;
       p->class = note->class;
+      if (note->span)
+        lwt__trace_span_end(note);
       note_free(note);
       return;
     }
+}
+
+void lwt__notes_end_spans(void)
+{
+  struct notes *t = lwt__t.notes;
+  struct note *note;
+  size_t i;
+
+  for (i = 0; t && i <= t->mask; i++)
+    for (note = t->slot[i]; note; note = note->next)
+      if (note->span)
+        lwt__trace_span_end(note);
 }
 
 void lwt__notes_fini(void)
@@ -137,8 +151,12 @@ int lwt_name(lwt_t *p, const char *name)
     lwt__free(copy);
     return LWT_ENOMEM;
   }
+  if (note->span)
+    lwt__trace_span_end(note);
   lwt__free(note->name);
   note->name = copy;
+  if (lwt__traced() && lwt_state(p) == LWT_PENDING)
+    lwt__trace_span(P(p));
   return 0;
 }
 

@@ -1,4 +1,4 @@
-/* promise.c - promises that settle, their resolvers, and the ready queue.
+/* promise.c - promises that settle, and their resolvers.
  * SPDX-License-Identifier: ISC
  *
  * States: LWT_PENDING, then LWT_FULFILLED or LWT_REJECTED for good.  Read
@@ -31,9 +31,13 @@ struct promise lwt__unit = {
 
 static void print_lost(struct lwt_error error, const char *where)
 {
+  struct lwt_path path;
+
   fprintf(stderr, "lwt: lost rejection: %s: %s (%d)%s%s\n",
           error.what ? error.what : "?", lwt_strerror(error.code), error.code,
           where ? ", made at " : "", where ? where : "");
+  if (lwt__t.debug && lwt_path(NULL, &path))
+    lwt_path_print(stderr, &path);
 }
 
 void lwt_on_lost(lwt_lost_fn *report)
@@ -58,8 +62,10 @@ void lwt__unowned(struct promise *p)
 {
   if (p->flags & (F_RESOLVER | F_STOP))
     return;
-  if (p->state == LWT_REJECTED && (p->flags & (F_SEEN | F_DROPPED | F_IMMORTAL)) == 0)
+  if (p->state == LWT_REJECTED && (p->flags & (F_SEEN | F_DROPPED | F_IMMORTAL)) == 0) {
+    lwt__handle(p);
     lwt__report((struct lwt_error){ (int)p->code, p->what }, origin_of(p));
+  }
   lwt__bury(p);
 }
 
@@ -147,6 +153,8 @@ static inline void look(struct promise *source, struct outcome *o)
     o->what = source->what;
     o->code = source->code;
     o->origin = origin_of(source);
+    if (unlikely(lwt__t.debug))
+      lwt__handle(source);
     lwt__seen(source);
   }
 }
@@ -197,12 +205,17 @@ void lwt__settle_like(struct promise *p, struct promise *source)
     p->state = source->state;
     p->value = source->value;
     p->drop = source->drop;
-    if (source->state == LWT_REJECTED)
+    if (source->state == LWT_REJECTED) {
       p->w.source = source->w.source;
+      if (unlikely(lwt__t.debug))
+        lwt__pass(p, source);
+    }
     lwt__node_free(source);
     publish(p);
     return;
   }
+  if (unlikely(lwt__t.debug) && source->state == LWT_REJECTED)
+    lwt__pass(p, source);
   lwt__take(source, &o, &lender);
   lwt__settle_lent(p, &o, lender);
 }
@@ -636,53 +649,4 @@ void lwt__become(struct promise *p, lwt_t *q)
     lwt__settle_like(p, P(q));
   else
     become_pending(p, P(q));
-}
-
-/* ---- The ready queue ----------------------------------------------------- */
-
-/* The producer of a cancelled task is told to stop. */
-static void run_stop(struct promise *p)
-{
-  lwt_call_fn *stop = (lwt_call_fn *)p->fn;
-  void *env = p->env;
-
-  p->flags &= (uint16_t)~F_STOP;
-  p->what = lwt__canceled.what;
-  p->code = LWT_ECANCELED;
-  p->w.source = 0;
-  p->refs++;
-  stop(env);
-  lwt__unref(p);
-}
-
-void lwt__drain(void)
-{
-  struct thread *t = &lwt__t;
-  struct storage *storage = t->storage;
-  struct waiter *w;
-  struct promise *p;
-
-  t->draining = 1;
-  t->storage = NULL;
-  while ((w = t->ready)) {
-    t->ready = w->next;
-    if (unlikely(w->source & WAITER_ENTRY)) {
-      lwt__run_entry((struct entry *)w, lwt__source(w));
-      continue;
-    }
-    p = lwt__owner(w);
-    if (likely(lwt__is_single(p) && p->kind != K_FRAME))
-      lwt__run_chain(p, lwt__source(w));
-    else if (p->kind == K_FRAME)
-      lwt__run_frame((struct frame *)p, lwt__source(w));
-    else if (lwt__is_group(p))
-      lwt__run_group((struct group *)p);
-    else if (p->kind == K_TIMER)
-      lwt__run_timer(p);
-    else
-      run_stop(p);
-  }
-  t->epoch++;
-  t->draining = 0;
-  t->storage = storage;
 }

@@ -10,6 +10,7 @@
 #include "internal.h"
 
 #include <lwt/buffer.h>
+#include <lwt/trace.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +52,11 @@ void lwt__free(void *ptr)
 
 static struct slab *slab_new(size_t bytes, size_t size)
 {
-  struct slab *s = lwt__alloc(bytes);
+  struct slab *s;
 
+  if (unlikely(!lwt__t.begun))
+    lwt__environment();
+  s = lwt__alloc(bytes);
   if (!s)
     return NULL;
   s->size = size;
@@ -223,6 +227,8 @@ size_t lwt_cleanup(void)
   lwt__buf_cleanup();
   if (t->release_stacks)
     t->release_stacks();
+  if (t->tracer && !lwt_trace_stop())
+    t->begun = 0;
   lwt__timers_fini();
   lwt__notes_fini();
   while (t->slabs)

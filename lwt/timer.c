@@ -298,6 +298,8 @@ static lwt_t *timer(enum kind kind, uint64_t now, uint64_t deadline, const char 
     p->w.source = deadline;
   else
     add(p, now, deadline);
+  if (lwt__traced())
+    lwt__trace_span(p);
   return H(p);
 }
 

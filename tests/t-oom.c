@@ -19,8 +19,8 @@
 #endif
 #define TOPICS(X)                                                             \
   X(basic) X(bind) X(cancel) X(choose) X(drop) X(dump) X(frame) X(frame_cancel) X(join)  \
-  X(loop) X(on) X(order) X(scope) X(spawn) X(switch) X(through) X(timer) X(try) X(value) \
-  X(list) X(stream) X(stream_of) FIBER_TOPICS(X)
+  X(loop) X(on) X(order) X(path) X(scope) X(spawn) X(switch) X(through) X(timer) X(try)  \
+  X(trace) X(value) X(list) X(stream) X(stream_of) FIBER_TOPICS(X)
 #define DECLARE(topic) extern const struct sem_topic sem_##topic;
 #define ADDRESS(topic) &sem_##topic,
 
