@@ -77,7 +77,7 @@ static void store_part(const struct xsd_sockmsg *h, const char *offset)
   int i;
 
   for (i = 0; i < 300; i++)
-    snprintf(names + 16 * i, 17, "a-long-name-%03d", i);
+    snprintf(names + 16 * i, 24, "a-long-name-%03d", i);
   n = 4800 - at > 2000 ? 2000 : 4800 - at;
   head = (size_t)sprintf(bytes, "77") + 1;
   memcpy(bytes + head, names + at, n);

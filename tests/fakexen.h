@@ -33,6 +33,7 @@ static struct {
   uint32_t max_ports;
   void (*sent)(uint32_t port); /* an event to another domain */
   void (*step)(void);          /* the other domains get the processor */
+  void (*race)(void);          /* just before the guest is asleep */
   unsigned polls, too_many, forever, masked_off;
   uint64_t deadline; /* of the last poll; 0: none */
   /* pages and frames */
@@ -44,7 +45,7 @@ static struct {
   grant_entry_v1_t *grants;
   unsigned ended; /* lwt__lifecycle_end(): reason + 1 */
   int random_fails, cancel_suspend;
-  unsigned suspends;
+  unsigned suspends, hasty; /* with a request on its way */
 } fake = { .max_ports = 4096, .grant_frames = 4, .frames = 1 };
 
 static struct shared_info *fake_shared;
@@ -234,14 +235,15 @@ static int fake_is_pending(const struct sched_poll *op)
   return 0;
 }
 
-static int fake_any_pending(void)
+/* Let the others run; whether there is an event that was not there before. */
+static int fake_others(void)
 {
-  unsigned i;
+  unsigned long before[64];
 
-  for (i = 0; i < 64; i++)
-    if (fake_shared->evtchn_pending[i])
-      return 1;
-  return 0;
+  memcpy(before, fake_shared->evtchn_pending, sizeof before);
+  if (fake.step)
+    fake.step();
+  return memcmp(before, fake_shared->evtchn_pending, sizeof before) != 0;
 }
 
 /* Another domain on another host: other ports, a clock that began later. */
@@ -250,6 +252,7 @@ static long fake_suspend(const struct sched_shutdown *op)
   if (op->reason != SHUTDOWN_suspend)
     return -EINVAL;
   fake.suspends++;
+  fake.hasty += fake_store->req_cons != fake_store->req_prod;
   if (fake.cancel_suspend)
     return 1;
   memset(fake.port, 0, sizeof fake.port);
@@ -277,12 +280,12 @@ long hypercall_sched_op(int cmd, void *arg)
       abort();
     return -EINVAL;
   }
+  if (fake.race)
+    fake.race();
   if (fake_is_pending(op) || (op->timeout && op->timeout <= fake.now))
     return 0;
-  if (fake.step)
-    fake.step();
   /* an event that comes while we sleep wakes, listed or not */
-  if (fake_any_pending())
+  if (fake_others())
     return 0;
   if (op->timeout)
     fake.now = op->timeout;

@@ -174,10 +174,13 @@ static void test_suspend(int cancel)
   fake.now = LWT_S(500);
   before = lwt_now();
   fake.cancel_suspend = cancel;
+  lwt__events_scan(); /* the transaction's first request is on its way */
   lwt__suspend_ask();
   is_int(code(tx), 0, "a transaction across it");
   is_int(code(lwt_sleep(LWT_MS(20))), 0, "a sleep");
   is_int(fake.suspends, 1, "suspended once");
+  is_int(fake.hasty, 0, "with nothing on its way");
+  ok(cancel || fake.now < LWT_S(2), "timers go on by the new host's clock");
   fake.suspends = 0;
   ok(lwt_now() >= before + LWT_MS(20) && lwt_now() < before + LWT_S(1), "time goes on");
   if (cancel) {
