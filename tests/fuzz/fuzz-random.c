@@ -6,7 +6,7 @@
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DLWT_BUILDING \
  *     -DLWT_NO_POOLS -I. -Ilwt tests/fuzz/fuzz-random.c tests/random/[a-z]*.c \
- *     lwt/[a-z]*.c -o fuzz-random
+ *     lwt/[a-z]*.c lwt/fiber_x86_64.S -o fuzz-random
  *   ./fuzz-random NEW tests/fuzz/corpus/random
  */
 #include <stdio.h>
@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if ((wrong = check(&p, faults))) {
       printf("Bail out! %s\n", wrong);
       check_explain(&p, faults);
+      fflush(stdout);
       abort();
     }
   return 0;

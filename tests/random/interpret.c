@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ERROR_IO = -5, ERROR_CANCELED = -125, AGE_FRAME = 200, ROUNDS = 40, LATER = 1000 };
+enum { ERROR_IO = -5, ERROR_CANCELED = -125, AGE_FRAME = 200, LATER = 1000 };
+enum { ROUNDS = 2 * STATEMENTS + 2 };
 
 struct variable {
   handle h;
@@ -27,6 +28,7 @@ static struct {
   enum type type[STATEMENTS];     /* of its input */
   int age[STATEMENTS];            /* of what its callback returns: below this */
   uint8_t pc[STATEMENTS];         /* of a frame */
+  size_t happened;
 } now;
 
 /* ---- What happens -------------------------------------------------------- */
@@ -35,6 +37,7 @@ void happened(enum event_kind what, int id, int a, int b)
 {
   struct history *h = now.h;
 
+  now.happened++;
   if (h->n < EVENTS)
     h->e[h->n++] = (struct event){ (int16_t)what, (int16_t)id, (int16_t)a, (int16_t)b };
 }
@@ -396,10 +399,11 @@ void frame_received(int id, const struct seen *v, int code)
 /* Settle and drop all there is, and what its callbacks make. */
 static void finish(void)
 {
-  size_t i;
+  size_t i, before;
   int round, quiet = 0;
 
   for (round = 0; round < ROUNDS && quiet < 2; round++) {
+    before = now.happened;
     quiet++;
     for (i = 0; i < now.p->n; i++) {
       if (now.var[i].live) {
@@ -410,6 +414,8 @@ static void finish(void)
         now.w->reject((int)i, 0);
     }
     now.w->run(LATER);
+    if (now.happened != before)
+      quiet = 0;
   }
 }
 
