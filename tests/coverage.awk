@@ -9,6 +9,7 @@ $2 + 0 == 0 && $3 == "Source" {
   next
 }
 !wanted { next }
+$2 + 0 == 0 { next }
 {
   count = $1
   gsub(/[ *]/, "", count)

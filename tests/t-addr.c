@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: ISC
  */
 #define LWT_TEST_SHORT
+#include <lwt/buffer.h>
+#include <lwt/memory.h>
 #include <lwt/stack.h>
 #include <lwt/test.h>
 #include <string.h>
@@ -38,6 +40,23 @@ static const char *const bad[] = {
   "::1.2.3", "::1.2.3.4.5", "::1.2.3.4:5", "1:2:3:4:5:6:7:1.2.3.4", "::256.1.1.1",
   "fe80::1%", "fe80::1%x", "fe80::1%4294967296", "1.2.3.4%1", "[::1]", "::1 ",
 };
+
+/* What a datagram owns goes with it. */
+static void datagram(void)
+{
+  struct lwt_datagram *d = lwt__alloc(sizeof *d);
+
+  memset(d, 0, sizeof *d);
+  d->packet = lwt_buf_new(0, 100);
+  is_int(lwt_buf_live(), 1, "a datagram with a packet");
+  lwt_datagram_free(d);
+  is_int(lwt_buf_live(), 0, "... is freed with it");
+  d = lwt__alloc(sizeof *d);
+  memset(d, 0, sizeof *d);
+  lwt_datagram_free(d);
+  lwt_datagram_free(NULL);
+  is_int(lwt_buf_live(), 0, "... without one, too, and none at all");
+}
 
 int main(void)
 {
@@ -82,5 +101,6 @@ int main(void)
   ok(!lwt_addr_equal(&a, &b), "addresses differ");
   memset(&a, 0, sizeof a);
   is_str(lwt_addr_format(&a, text, sizeof text), "-", "no address");
+  datagram();
   return lwt_test_done();
 }

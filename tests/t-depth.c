@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: ISC
  *
  * Built with its own copy of lwt, without optimization, so that no tail call
- * helps.  Each line is built pending, then it is fulfilled, rejected,
- * cancelled or dropped; loops run in constant memory.
+ * helps.  Lines, trees and rings are built pending, then fulfilled, rejected,
+ * cancelled, dropped or dumped; loops run in constant memory.
  */
 #include <limits.h>
+#include <lwt/scope.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -108,11 +109,13 @@ LWT_STEP waits_step(struct lwt_frame *frame)
 
 enum kind {
   BIND, MAP, CATCH, TRY, FINALIZE, WITH, FRAME, PROTECTED, WRAP, NO_CANCEL, JOIN, ALL,
-  CHOOSE, PICK, NCHOOSE, SPLIT, TIMEOUT, ON_CANCEL, FORWARD, KINDS, MIXED = KINDS
+  CHOOSE, PICK, NCHOOSE, SPLIT, TIMEOUT, ON_CANCEL, SCOPE, SPAWN, FORWARD, KINDS,
+  MIXED = KINDS
 };
 static const char *const names[] = { "bind", "map", "catch", "try_bind", "finalize",
   "with", "frame", "protected", "wrap_in_cancelable", "no_cancel", "join", "all",
   "choose", "pick", "nchoose", "nchoose_split", "with_timeout", "bind with on_cancel",
+  "scope", "scope with a thread",
   "a promise that became the one before", "a mixture" };
 
 static lwt_t *give(void *env, void *value)
@@ -121,6 +124,18 @@ static lwt_t *give(void *env, void *value)
 
   (void)value;
   return take(p);
+}
+
+static lwt_t *scope_body(struct lwt_scope *scope, void *env)
+{
+  (void)scope;
+  return take(env);
+}
+
+static lwt_t *spawn_body(struct lwt_scope *scope, void *env)
+{
+  lwt_spawn(scope, take(env));
+  return lwt_return(NULL);
 }
 
 static lwt_t *link(enum kind kind, lwt_t *p)
@@ -167,6 +182,10 @@ static lwt_t *link(enum kind kind, lwt_t *p)
     p = lwt_bind(p, add_bind, NULL);
     lwt_on_cancel(p, count_call, NULL);
     return p;
+  case SCOPE:
+    return lwt_scope(scope_body, &p);
+  case SPAWN:
+    return lwt_scope(spawn_body, &p);
   default:
     before = p;
     p = lwt_bind(lwt_wait(&r), give, &before);
@@ -290,9 +309,7 @@ static void comb(enum kind kind, enum end end)
   else if (end == CANCEL)
     lwt_cancel(p);
   ok(end == DROP || (end == CANCEL ? canceled(p) : !pending(p)),
-     "a comb of %zu %ss is %s",
-     million,
-     names[kind], end_names[end]);
+     "a comb of %zu %ss is %s", million, names[kind], end_names[end]);
   lwt_drop(p);
   for (i = 0; i < million; i++)
     lwt_abandon(&r[i]);
@@ -383,6 +400,97 @@ static void forwards_all(void)
     forwards(ends[e], 0);
     forwards(ends[e], 1);
   }
+}
+
+/* ---- Rings, and all that is there ------------------------------------------- */
+
+/* n binds that each became the one before, the first of them the last. */
+static lwt_t **ring(size_t n)
+{
+  struct lwt_resolver *r = malloc(n * sizeof *r);
+  lwt_t **p = malloc(n * sizeof *p), **before = malloc(n * sizeof *p);
+  size_t i;
+
+  for (i = 0; i < n; i++)
+    p[i] = lwt_bind(lwt_wait(&r[i]), give, &before[i]);
+  p[0] = lwt_wrap_in_cancelable(p[0]);
+  for (i = 0; i < n; i++)
+    before[(i + 1) % n] = lwt_ref(p[i]);
+  for (i = 0; i < n; i++)
+    lwt_fulfill(&r[i], NULL);
+  free(r);
+  free(before);
+  return p;
+}
+
+/* The number of lines. */
+static size_t dumped(lwt_t *one)
+{
+  FILE *out = tmpfile();
+  size_t n = 0;
+  int c;
+
+  if (one)
+    lwt_dump_one(out, one);
+  else
+    lwt_dump(out);
+  rewind(out);
+  while ((c = getc(out)) != EOF)
+    n += c == '\n';
+  fclose(out);
+  return n;
+}
+
+static void rings(void)
+{
+  size_t i, good = 0, from;
+
+  for (from = 0; from <= 1; from++) {
+    lwt_t **p = ring(million);
+
+    ok(pending(p[0]) && dumped(NULL) <= 1280 && dumped(p[million / 2]) <= 20,
+       "a ring of %zu is dumped", million);
+    lwt_cancel(p[from ? million / 2 : 0]);
+    for (i = good = 0; i < million; i++) {
+      good += canceled(p[i]);
+      lwt_drop(p[i]);
+    }
+    ok(good == million && lwt_live() == 0, "... cancelled, start %zu", from);
+    free(p);
+  }
+}
+
+static void dump_of(lwt_t *p, size_t least, size_t most_, const char *what)
+{
+  size_t all = dumped(NULL), one = dumped(p);
+
+  ok(one >= least && one <= most_ && all > one && all <= 2000, "%s: %zu lines", what,
+     one);
+  lwt_drop(p);
+  ok(lwt_live() == 0, "... leaves no mark");
+}
+
+static void dumps(void)
+{
+  struct lwt_resolver r;
+  lwt_t *p;
+  int kind, i;
+
+  for (kind = 0; kind <= KINDS; kind++) {
+    p = line(kind, million / 10, lwt_task(&r));
+    ok(dumped(NULL) <= 1280 && dumped(p) <= 400, "%s: dumped", names[kind]);
+    lwt_drop(p);
+    lwt_abandon(&r);
+  }
+  dump_of(line(BIND, million, lwt_sleep(1)), 18, 18, "a line");
+  p = lwt_sleep(1);
+  for (i = 0; i < (int)million; i++)
+    p = lwt_join(LWT_PS(p, lwt_sleep(2)));
+  dump_of(p, 32, 64, "a comb");
+  p = lwt_sleep(1);
+  for (i = 0; i < 20; i++)
+    p = lwt_join(LWT_PS(lwt_ref(p), p));
+  dump_of(p, 16, 1000, "joins of one thing with itself");
 }
 
 /* ---- Recursion and loops --------------------------------------------------- */
@@ -529,9 +637,10 @@ static void loops(void)
 
 /* ---- Threads --------------------------------------------------------------- */
 
-static const struct sem_test depth_tests[] = { ONCE(lines), ONCE(counts), ONCE(trees),
-                                               ONCE(forwards_all), ONCE(recursion),
-                                               ONCE(loops) };
+static const struct sem_test depth_tests[] = {
+  ONCE(lines), ONCE(counts), ONCE(trees), ONCE(forwards_all), ONCE(rings), ONCE(dumps),
+  ONCE(recursion), ONCE(loops)
+};
 
 static void *run_tests(void *arg)
 {

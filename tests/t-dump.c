@@ -221,6 +221,72 @@ static void names(void)
   lwt_abandon(&r);
 }
 
+/* Everything that a line can say of a promise. */
+static lwt_t *dump_here(void *env, void *value)
+{
+  capture(dump_all, NULL);
+  (void)value;
+  return env ? lwt_ref(env) : lwt_return(NULL);
+}
+
+static void states(void)
+{
+  struct lwt_resolver r;
+  struct cb f = { 0 };
+  lwt_t *never = lwt_sleep_until(LWT_NEVER), *due = lwt_sleep(0), *p, *q;
+
+  capture(dump_all, NULL);
+  if (pending(never) && pending(due)) {
+    is_int(count("sleep at " __FILE__ ":L, without end\n"), 1, "a sleep without end");
+    is_int(count("until 0.000000 s (due)\n"), 1, "a sleep that is due");
+  }
+  capture(dump_one, due);
+  is_int(count("\n"), pending(due), "lwt_dump_one: one that waits for nothing else");
+  lwt_drop(never);
+  lwt_run_ready();
+  text[0] = 0;
+  capture(dump_one, due);
+  is_str(text, "", "lwt_dump_one: nothing to say of what has settled");
+  lwt_drop(due);
+
+  text[0] = 0;
+  p = lwt_wait(&r);
+  q = lwt_bind(lwt_ref(p), dump_here, NULL);
+  p = lwt_bind(p, cb_bind, &f);
+  lwt_fulfill(&r, NULL);
+  if (text[0] && f.calls) {
+    is_int(count(", running\n"), 1, "whose callback runs");
+    is_int(count(", ready\n"), 1, "... and whose callback is the next");
+  }
+  lwt_drop(p);
+  lwt_drop(q);
+}
+
+static void many_names(void)
+{
+  enum { N = 300 };
+  lwt_t *p[N];
+  char name[16];
+  int i, wrong = 0, named[N];
+
+  for (i = 0; i < N; i++) {
+    snprintf(name, sizeof name, "number %d", i);
+    p[i] = lwt_sleep(1 + (uint64_t)i);
+    named[i] = !pending(p[i]) || lwt_name(p[i], name) != 0;
+  }
+  for (i = 0; i < N; i += 3)
+    lwt_drop(p[i]);
+  for (i = 0; i < N; i++) {
+    snprintf(name, sizeof name, "number %d", i);
+    if (i % 3 && !named[i])
+      wrong += !same(lwt_name_of(p[i]), name);
+  }
+  is_int(wrong, 0, "three hundred names, each found, also when others are gone");
+  for (i = 0; i < N; i++)
+    if (i % 3)
+      lwt_drop(p[i]);
+}
+
 static lwt_t *again(void *env, void *value)
 {
   (void)value;
@@ -342,7 +408,7 @@ static void stuck(void)
 #endif
 
 SEM_TESTS(dump, T(tree), T(shared_nodes), T(ring), T(scopes), T(names), T(named_loop),
-          T(from_cleanup),
+          T(from_cleanup), T(states), ONCE(many_names),
 #ifdef TEST_LARGE
           T(large), T(stuck),
 #endif

@@ -302,6 +302,28 @@ static void prints(void)
 
 static void errors(void)
 {
+  static const int codes[] = {
+    LWT_EPERM, LWT_ENOENT, LWT_EINTR, LWT_EIO, LWT_EBADF, LWT_EAGAIN, LWT_ENOMEM,
+    LWT_EACCES, LWT_EBUSY, LWT_EEXIST, LWT_ENODEV, LWT_ENOTDIR, LWT_EISDIR, LWT_EINVAL,
+    LWT_EMFILE, LWT_EFBIG, LWT_ENOSPC, LWT_EROFS, LWT_EPIPE, LWT_ERANGE, LWT_EDEADLK,
+    LWT_ENAMETOOLONG, LWT_ENOSYS, LWT_ENODATA, LWT_EPROTO, LWT_EBADMSG, LWT_EMSGSIZE,
+    LWT_ENOTSUP, LWT_EADDRINUSE, LWT_EADDRNOTAVAIL, LWT_ENETDOWN, LWT_ENETUNREACH,
+    LWT_ECONNABORTED, LWT_ECONNRESET, LWT_ENOBUFS, LWT_EISCONN, LWT_ENOTCONN,
+    LWT_ESHUTDOWN, LWT_ETIMEDOUT, LWT_ECONNREFUSED, LWT_EHOSTUNREACH, LWT_EALREADY,
+    LWT_ECANCELED, LWT_EOF
+  };
+  enum { N = sizeof codes / sizeof *codes };
+  int i, k, same = 0;
+
+  for (i = 0; i < N; i++) {
+    ok(codes[i] < 0 && lwt_strerror(codes[i])[0] &&
+         strcmp(lwt_strerror(codes[i]), "error"),
+       "lwt_strerror: %d: %s", codes[i], lwt_strerror(codes[i]));
+    for (k = 0; k < i; k++)
+      same += codes[i] == codes[k] ||
+              !strcmp(lwt_strerror(codes[i]), lwt_strerror(codes[k]));
+  }
+  is_int(same, 0, "... each code has a number and a text of its own");
   ok(strcmp(lwt_strerror(LWT_EIO), lwt_strerror(LWT_ENOMEM)), "lwt_strerror");
   ok(lwt_strerror(LWT_ECANCELED)[0] && lwt_strerror(LWT_EDEADLK)[0], "... of our own");
   is_str(lwt_strerror(-9999), "error", "... of a code that it does not know");

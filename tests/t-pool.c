@@ -282,6 +282,30 @@ static void bound(void)
   is_int(w.making, 0, "all are gone");
 }
 
+static void ends_with_errors(void)
+{
+  struct lwt_pool *pool = pool_of(2);
+  struct lwt_resolver r = { NULL };
+  lwt_t *a, *b;
+
+  lwt_drop(lwt_pool_use(pool, use_value, NULL));
+  a = lwt_pool_free(pool);
+  is_fulfilled(a, 0, "POO-14 a pool is freed");
+  lwt_drop(a);
+  pool = pool_of(1);
+  a = lwt_pool_use(pool, use_task, &r);
+  b = lwt_pool_free(pool);
+  is_pending(b, "... when nobody uses it any more");
+  lwt_drop(b);
+  b = lwt_pool_free(pool);
+  is_rejected(b, LWT_EALREADY, "... once");
+  lwt_drop(b);
+  lwt_drop(a);
+  lwt_abandon(&r);
+  lwt_test_idle();
+  is_int(w.making, 0, "... and nothing is left of it");
+}
+
 static void memory(void)
 {
   struct lwt_pool *pool = pool_of(2);
@@ -314,7 +338,7 @@ static void memory(void)
 
 static const struct lwt_test tests[] = {
   LWT_TEST(uses), LWT_TEST(errors), LWT_TEST(waits), LWT_TEST(replaced),
-  LWT_TEST(clears), LWT_TEST(bound), LWT_TEST_MEMORY(memory),
+  LWT_TEST(clears), LWT_TEST(bound), LWT_TEST(ends_with_errors), LWT_TEST_MEMORY(memory),
 };
 
 int main(int argc, char **argv)

@@ -213,6 +213,36 @@ static void dont_wait(void)
   is_int(lwt_test_lost(NULL), 0, "DW-05 nothing is reported");
 }
 
+static void extremes(void)
+{
+  lwt_t *p;
+
+  start(0, LWT_EIO);
+  p = lwt_retry((&(struct lwt_retry){ .attempts = 90, .first = LWT_S(1),
+                                      .max = LWT_S(5) }), attempt, NULL);
+  lwt_test_advance(LWT_S(1000));
+  is_rejected(p, LWT_EIO, "ninety attempts");
+  ok(w.at[19] - w.at[18] == LWT_S(5) && w.calls == 90,
+     "... waits that no number can hold are the longest");
+  lwt_drop(p);
+  lwt_seed(7);
+  start(0, LWT_EIO);
+  p = lwt_retry((&(struct lwt_retry){ .attempts = 2, .first = LWT_NEVER, .jitter = 100 }),
+                attempt, NULL);
+  ok(lwt_state(p) == LWT_PENDING && lwt_timers() == 1, "a chance of all of time waits");
+  lwt_drop(p);
+  start(0, LWT_EIO);
+  p = lwt_retry((&(struct lwt_retry){ .attempts = 3, .first = LWT_S(8), .jitter = 50 }),
+                attempt, NULL);
+  lwt_test_advance(LWT_S(1000));
+  is_rejected(p, LWT_EIO, "three attempts");
+  ok(w.at[1] - w.at[0] >= LWT_S(4) && w.at[1] - w.at[0] <= LWT_S(8) &&
+     w.at[2] - w.at[1] >= LWT_S(8) && w.at[2] - w.at[1] <= LWT_S(16) &&
+     (w.at[1] - w.at[0]) * 2 != w.at[2] - w.at[1],
+     "jitter without a seed of its own");
+  lwt_drop(p);
+}
+
 static void dont_wait_memory(void)
 {
   struct lwt_resolver r;
@@ -229,8 +259,9 @@ static void dont_wait_memory(void)
 }
 
 static const struct lwt_test tests[] = {
-  LWT_TEST(attempts), LWT_TEST(backs_off), LWT_TEST(jitter), LWT_TEST(cancels),
-  LWT_TEST_MEMORY(memory), LWT_TEST(dont_wait), LWT_TEST_MEMORY(dont_wait_memory),
+  LWT_TEST(attempts), LWT_TEST(backs_off), LWT_TEST(jitter), LWT_TEST(extremes),
+  LWT_TEST(cancels), LWT_TEST_MEMORY(memory), LWT_TEST(dont_wait),
+  LWT_TEST_MEMORY(dont_wait_memory),
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,9 @@
 /* t-sem-cancel.c - cancel and shields: CAN ONC PRO WIC NOC.
  * SPDX-License-Identifier: ISC
  */
+#include <lwt/scope.h>
+#include <lwt/sync.h>
+
 #include "sem.h"
 
 static void can_leaf(void)
@@ -510,8 +513,64 @@ static void shield_loop(void)
   lwt_drop(p);
 }
 
+/* ---- A drop function in the middle of a walk -------------------------------- */
+
+static struct lwt_resolver walked;
+
+/* What it settles is ready, but does not run before the walk is through. */
+static void drop_in_walk(void *value)
+{
+  (void)value;
+  lwt_fulfill(&walked, NULL);
+  note("dropped");
+}
+
+static struct lwt_scope *walked_scope;
+
+static lwt_t *walk_body(struct lwt_scope *scope, void *env)
+{
+  walked_scope = scope;
+  return lwt_join(LWT_PS(*(lwt_t **)env));
+}
+
+static void walk(int how, const char *want, const char *text)
+{
+  struct lwt_mvar m = { .full = 0 };
+  struct cb x = { .name = "x" }, h = { .name = "h" };
+  lwt_t *p;
+  int ready;
+
+  lwt_drop(lwt_mvar_put(&m, V(1)));
+  ready = lwt_on_success(lwt_wait(&walked), cb_value, &x) == 0;
+  p = lwt_mvar_put_owned(&m, V(2), drop_in_walk);
+  walked_scope = NULL;
+  forget();
+  if (how == 0) {
+    lwt_cancel(p);
+  } else if (how == 1) {
+    lwt_drop(lwt_catch(p, cb_catch, &h));
+    p = NULL;
+  } else {
+    p = lwt_scope(walk_body, &p);
+    if (walked_scope && pending(p))
+      lwt_scope_stop(walked_scope);
+  }
+  ok(noted(want) || !ready, "%s", text);
+  lwt_drop(p);
+  lwt_abandon(&walked);
+  lwt_mvar_fini(&m);
+  forget();
+}
+
+static void walks(void)
+{
+  walk(0, "dropped x", "cancel: a drop function runs nothing");
+  walk(1, "dropped x h", "giving up: a drop function runs nothing");
+  walk(2, "dropped x", "stopping a scope: a drop function runs nothing");
+}
+
 SEM_TESTS(cancel, T(can_leaf), T(can_nested), T(can_search), T(can_phases), T(can_twice),
           T(can_self), T(can_done), T(onc), T(onc_removed), T(onc_never), T(onc_by_hand),
-              T(onc_result),
+          T(onc_result),
           T(shield_settled), T(shield_tweaks), T(shield_pending), T(shield_runs_on),
-          ONCE(shield_loop))
+          ONCE(shield_loop), T(walks))

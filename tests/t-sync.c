@@ -108,6 +108,72 @@ static void mutex(void)
   lwt_mutex_unlock(&m);
 }
 
+static lwt_t *count_body(void *env)
+{
+  ++*(int *)env;
+  return lwt_return((void *)5);
+}
+
+static void try_lock(void)
+{
+  struct lwt_mutex m = { .locked = 0 };
+
+  ok(lwt_mutex_try_lock(&m) && m.locked, "try_lock of a free mutex takes it");
+  ok(!lwt_mutex_try_lock(&m), "... once");
+  lwt_mutex_unlock(&m);
+  ok(!m.locked, "... until it is unlocked");
+}
+
+static void with_taken_lock(void)
+{
+  struct lwt_mutex m = { .locked = 1 };
+  struct lwt_resolver r = { NULL };
+  int calls = 0;
+  lwt_t *a = lwt_with_lock(&m, count_body, &calls), *b = lwt_with_lock(&m, task_body, &r);
+  lwt_t *c = lwt_with_lock(&m, count_body, &calls);
+
+  ok(pending(a) && calls == 0, "MUT-07 with_lock waits for a taken mutex");
+  lwt_cancel(c);
+  ok(canceled(c) && calls == 0, "... cancelled there, it does not call the body");
+  lwt_mutex_unlock(&m);
+  ok(lwt_value(a) == (void *)5 && calls == 1, "... then the body runs, and its value is");
+  ok(m.locked && pending(b), "... and the next one has the mutex");
+  lwt_fulfill(&r, (void *)6);
+  ok(lwt_value(b) == (void *)6 && !m.locked, "... until its body is through");
+  drop_n(3, (lwt_t *[]){ a, b, c });
+}
+
+/* Each call either gives what it promises or LWT_ENOMEM and nothing. */
+static void without_memory(void *env)
+{
+  struct lwt_mutex m = { .locked = 0 };
+  struct lwt_mvar v = { .full = 0 };
+  struct lwt_resolver r = { NULL };
+  lwt_t *a = lwt_with_lock(&m, task_body, &r), *b = held(lwt_mutex_lock(&m)), *c;
+
+  (void)env;
+  lwt_drop(a);
+  lwt_abandon(&r);
+  lwt_drop(b);
+  lwt_drop(lwt_mvar_put_owned(&v, (void *)1, count_drop));
+  c = lwt_mvar_put_owned(&v, (void *)2, count_drop);
+  lwt_drop(c);
+  lwt_mvar_fini(&v);
+  lwt_mvar_fini(&v);
+}
+
+static void memory(void)
+{
+  struct lwt_test_result r;
+
+  dropped = 0;
+  lwt_test_mute(1);
+  r = lwt_test_each_allocation(without_memory, NULL, NULL);
+  lwt_test_mute(0);
+  ok(r.runs > 1 && !r.alive && !r.lost, "nothing is left without memory (%zu runs)",
+     r.runs);
+}
+
 static void handed_over_to_nobody(void)
 {
   struct lwt_mutex m = { .locked = 1 };
@@ -226,6 +292,20 @@ static void rwlock(void)
   drop_n(5, (lwt_t *[]){ r1, r2, r3, w, w2 });
 }
 
+static void rwlock_unreceived(void)
+{
+  struct lwt_rwlock l = { .readers = 0 };
+  lwt_t *w = lwt_rwlock_write(&l), *r = held(lwt_rwlock_read(&l));
+
+  ok(fulfilled(w) && l.writer && pending(r), "write of a free lock is fulfilled at once");
+  lwt_drop(w);
+  ok(!l.writer && fulfilled(r), "... not received, it goes to who waits");
+  lwt_drop(lwt_rwlock_read(&l));
+  is_int(l.readers, 1, "a reader's lock that nobody received is given back");
+  lwt_rwlock_unlock_read(&l);
+  lwt_drop(r);
+}
+
 static void barrier(void)
 {
   struct lwt_barrier b = LWT_BARRIER_INIT(3);
@@ -309,15 +389,20 @@ static void queues(void)
 
 int main(void)
 {
+  lwt_test_memory();
   mutex();
+  try_lock();
+  with_taken_lock();
   queues();
   handed_over_to_nobody();
   semaphore();
   condition();
   broadcast_once();
   rwlock();
+  rwlock_unreceived();
   barrier();
   mvar();
+  memory();
   is_int(lwt_live(), 0, "nothing is left");
   return lwt_test_done();
 }

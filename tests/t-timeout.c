@@ -159,6 +159,42 @@ static void cheap(void)
   ok(traced("a"), "a nearer time counts as well");
 }
 
+static void stop_a(void *env)
+{
+  (void)env;
+  fire_b(NULL);
+  lwt_timer_stop(&a);
+}
+
+/* Timers whose time has come stand in the ready queue: first, in the middle, last. */
+static void stopped_when_due(void)
+{
+  struct lwt_timer first, c;
+
+  lwt_timer_init(&first, LWT_S(1), stop_b, NULL);
+  lwt_timer_init(&a, LWT_S(1), fire_a, NULL);
+  lwt_timer_init(&b, LWT_S(1), fire_b, NULL);
+  lwt_timer_init(&c, LWT_S(1), fire_a, NULL);
+  lwt_timer_start(&first);
+  lwt_timer_start(&a);
+  lwt_timer_start(&b);
+  lwt_timer_start(&c);
+  lwt_test_advance(LWT_S(1));
+  ok(traced("aaa"), "stopped by one that fires before it, between others");
+  lwt_timer_start(&first);
+  lwt_timer_start(&c);
+  lwt_timer_start(&b);
+  lwt_test_advance(LWT_S(1));
+  ok(traced("aa"), "... as the last");
+  lwt_timer_init(&first, LWT_S(1), stop_a, NULL);
+  lwt_timer_start(&first);
+  lwt_timer_start(&a);
+  lwt_timer_start(&b);
+  lwt_test_advance(LWT_S(1));
+  ok(traced("bb"), "... as the next one");
+  ok(!lwt_timer_running(&a) && lwt_timers() == 0, "... and none runs");
+}
+
 static void memory(void)
 {
   struct lwt_timer t;
@@ -173,7 +209,7 @@ static void memory(void)
 
 static const struct lwt_test tests[] = {
   LWT_TEST(once), LWT_TEST(stops), LWT_TEST(changes), LWT_TEST(several), LWT_TEST(cheap),
-  LWT_TEST_MEMORY(memory),
+  LWT_TEST(stopped_when_due), LWT_TEST_MEMORY(memory),
 };
 
 int main(int argc, char **argv)
