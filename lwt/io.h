@@ -14,9 +14,9 @@
  *     lwt_chunk_free(line);
  *   }
  *
- * A reader lives in the caller's memory, does not move, and borrows the flow,
- * whose reading side nobody else uses meanwhile.  It holds one buffer, which
- * grows up to the reader's limit.
+ * A reader or writer lives in the caller's memory, does not move, and borrows the
+ * flow, of which nobody else uses that side meanwhile.  Its buffer grows up to
+ * its limit.
  *
  * Rules for every operation here, stated once:
  *
@@ -31,13 +31,14 @@
  *               reads compete, let lwt_peek() compete and read afterwards.
  *   Failure     A rejected read has taken nothing either.  LWT_EOF: the stream
  *               ends here.  LWT_ENODATA: it ends in the middle.  LWT_EMSGSIZE:
- *               more bytes than a limit allows.  LWT_ECONNABORTED: the reader
- *               was finished.  LWT_ENOMEM, and the errors of the flow.
+ *               more bytes than a limit allows.  LWT_ECONNABORTED: it was
+ *               finished.  LWT_ENOMEM, and the errors of the flow.
  */
 #ifndef LWT_IO_H
 #define LWT_IO_H
 
 #include <lwt/flow.h>
+#include <stdarg.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -135,6 +136,75 @@ LWT_API uint64_t lwt_reader_position(const struct lwt_reader *r);
  * result is that promise's.  Sections nest. */
 typedef lwt_t *lwt_reader_fn(void *env, struct lwt_reader *inner);
 LWT_API lwt_t *lwt_reader_atomic(struct lwt_reader *r, lwt_reader_fn *body,
+                                 void *env) LWT_MUST_USE;
+
+/* ---- Writers ----------------------------------------------------------- */
+
+struct lwt_writer {
+  struct lwt_lane lane;
+  struct lwt_flow *flow;
+  struct lwt_io_bytes filling, sending;
+  size_t limit;
+  uint64_t position;
+  struct lwt_error error;
+  struct lwt__pending *pending, *turn;
+  int closed;
+};
+
+/* limit: bytes that are buffered at most (0: 65536).  Takes no memory yet.  The
+ * writer borrows the flow, whose writing side nobody else uses meanwhile.
+ *
+ * What is written is sent when it is flushed, when the buffer is full, and in any
+ * case on the loop's next turn.  If the flow fails, what is buffered is lost, and
+ * every operation from then on is rejected with the flow's error. */
+LWT_API void lwt_writer_init(struct lwt_writer *w, struct lwt_flow *flow,
+                             size_t limit);
+
+/* For lwt_defer(): take a struct lwt_writer *.
+ *
+ * close: send everything, shut the flow's writing side down, and free the buffer;
+ * what is written afterwards is rejected with LWT_EPIPE.  Rejected if not
+ * everything was sent; the buffer is then freed as well.  If it is cancelled,
+ * the writer stays open.  fini: free the buffer at once; what was not sent is
+ * lost, pending operations are rejected with LWT_ECONNABORTED.  Neither closes
+ * the flow; neither while a section is open. */
+LWT_API lwt_t *lwt_writer_close(void *w) LWT_MUST_USE;
+LWT_API void lwt_writer_fini(void *w);
+
+/* All bytes, in one piece whoever else writes; fulfilled when they are buffered.
+ * A write that is cancelled while it waits for room has buffered a part, which
+ * the position tells. */
+LWT_API lwt_t *lwt_write_all(struct lwt_writer *w, const void *bytes,
+                             size_t len) LWT_MUST_USE;
+
+/* As many as there is room for, at least one; the value is how many. */
+LWT_API lwt_size_p *lwt_write(struct lwt_writer *w, const void *bytes,
+                              size_t len) LWT_MUST_USE;
+
+/* As printf(); the text is made in the call.  LWT_EMSGSIZE: longer than the
+ * limit. */
+LWT_API lwt_t *lwt_print(struct lwt_writer *w, const char *format, ...)
+  __attribute__((format(printf, 2, 3))) LWT_MUST_USE;
+LWT_API lwt_t *lwt_vprint(struct lwt_writer *w, const char *format, va_list args)
+  __attribute__((format(printf, 2, 0))) LWT_MUST_USE;
+
+/* The variable *from, as lwt_read_number() reads it; copied in the call. */
+#define lwt_write_number(w, order, from) \
+  lwt_write_number_of((w), (order), (from), sizeof *(from))
+LWT_API lwt_t *lwt_write_number_of(struct lwt_writer *w, enum lwt_order order,
+                                   const void *from, size_t size) LWT_MUST_USE;
+
+/* Fulfilled when the flow has taken all that was written before.  Cancelling it
+ * stops nothing. */
+LWT_API lwt_t *lwt_flush(struct lwt_writer *w) LWT_MUST_USE;
+
+/* Bytes that the flow has not taken yet; all bytes that were buffered so far. */
+LWT_API size_t lwt_writer_buffered(const struct lwt_writer *w);
+LWT_API uint64_t lwt_writer_position(const struct lwt_writer *w);
+
+/* As lwt_reader_atomic(). */
+typedef lwt_t *lwt_writer_fn(void *env, struct lwt_writer *inner);
+LWT_API lwt_t *lwt_writer_atomic(struct lwt_writer *w, lwt_writer_fn *body,
                                  void *env) LWT_MUST_USE;
 
 #ifdef __cplusplus

@@ -83,7 +83,7 @@ static void stop(void *env)
   pump(root);
 }
 
-static lwt_t *start(struct lwt_lane *lane, struct lwt__op *op, const char *where)
+lwt_t *lwt__lane_start(struct lwt_lane *lane, struct lwt__op *op, const char *where)
 {
   lwt_t *p = lwt_task_op_at(&op->r, stop, op, where);
 
@@ -96,14 +96,23 @@ static lwt_t *start(struct lwt_lane *lane, struct lwt__op *op, const char *where
   return p;
 }
 
-lwt_t *lwt__lane_add(struct lwt_lane *lane, const struct lwt__op *op, const char *where)
+struct lwt__op *lwt__lane_op(const struct lwt__op *op, size_t extra)
 {
-  struct lwt__op *copy = lwt__alloc(sizeof *copy);
+  struct lwt__op *copy = lwt__alloc(sizeof *copy + extra);
 
   if (!copy)
-    return lwt__oom();
+    return NULL;
   *copy = *op;
-  return start(lane, copy, where);
+  if (extra)
+    copy->from = (const char *)(copy + 1);
+  return copy;
+}
+
+lwt_t *lwt__lane_add(struct lwt_lane *lane, const struct lwt__op *op, const char *where)
+{
+  struct lwt__op *copy = lwt__lane_op(op, 0);
+
+  return copy ? lwt__lane_start(lane, copy, where) : lwt__oom();
 }
 
 void lwt__lane_fail(struct lwt_lane *lane, int code, const char *what)
@@ -128,35 +137,7 @@ void lwt__lane_fail(struct lwt_lane *lane, int code, const char *what)
 
 /* ---- Sections -------------------------------------------------------------- */
 
-lwt_t *lwt__section_enter(struct lwt_lane *lane, size_t size, size_t inner,
-                          void (*pump)(struct lwt_lane *root))
-{
-  struct section *s = lwt__alloc(size);
-
-  if (!s)
-    return lwt__oom();
-  memset(s, 0, size);
-  s->op.kind = OP_SECTION;
-  s->op.pump = pump;
-  s->inner = (struct lwt_lane *)(void *)((char *)s + inner);
-  s->inner->root = lane->root;
-  return start(lane, &s->op, LWT_WHERE);
-}
-
-static void leave_unseen(void *section)
-{
-  lwt_async(lwt__section_leave(section));
-}
-
-void lwt__section_open(struct lwt__op *op)
-{
-  struct section *s = (struct section *)op;
-
-  s->open = 1;
-  lwt_fulfill_owned(&op->r, s, leave_unseen);
-}
-
-lwt_t *lwt__section_leave(void *section)
+static lwt_t *leave(void *section)
 {
   struct section *s = section;
   struct lwt_lane *root = s->op.lane->root;
@@ -169,6 +150,63 @@ lwt_t *lwt__section_leave(void *section)
   lwt__lane_remove(&s->op);
   pump(root);
   return lwt_return(NULL);
+}
+
+static void leave_unseen(void *section)
+{
+  lwt_async(leave(section));
+}
+
+void lwt__section_open(struct lwt__op *op)
+{
+  struct section *s = (struct section *)op;
+
+  s->open = 1;
+  lwt_fulfill_owned(&op->r, s, leave_unseen);
+}
+
+struct atomic {
+  struct lwt_frame frame;
+  struct lwt_lane *lane;
+  size_t size, inner;
+  void (*pump)(struct lwt_lane *root);
+  lwt__enter_fn *enter;
+  void (*body)(void);
+  void *env;
+  struct section *section;
+};
+
+static lwt_t *line_up(const struct atomic *a)
+{
+  struct section *s = lwt__alloc(a->size);
+
+  if (!s)
+    return lwt__oom();
+  memset(s, 0, a->size);
+  s->op.kind = OP_SECTION;
+  s->op.pump = a->pump;
+  s->inner = (struct lwt_lane *)(void *)((char *)s + a->inner);
+  s->inner->root = a->lane->root;
+  return lwt__lane_start(a->lane, &s->op, LWT_WHERE);
+}
+
+LWT_STEP atomic_step(struct lwt_frame *frame)
+{
+  struct atomic *a = (struct atomic *)frame;
+
+  lwt_begin(a);
+  lwt_await(a, &a->section, line_up(a));
+  lwt_defer(a, leave, a->section);
+  lwt_become(a, a->enter(a->body, a->env, a->section->inner));
+  lwt_end(a);
+}
+
+lwt_t *lwt__section(struct lwt_lane *lane, size_t size, size_t inner,
+                    void (*pump)(struct lwt_lane *root), lwt__enter_fn *enter,
+                    void (*body)(void), void *env)
+{
+  return LWT_GO(struct atomic, atomic_step, .lane = lane, .size = size, .inner = inner,
+                .pump = pump, .enter = enter, .body = body, .env = env);
 }
 
 /* ---- Waiting for the flow -------------------------------------------------- */

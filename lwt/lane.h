@@ -46,18 +46,26 @@ struct lwt__op *lwt__lane_front(struct lwt_lane *root);
 /* A copy of the operation, at the end of the lane, and served if it is its turn. */
 lwt_t *lwt__lane_add(struct lwt_lane *lane, const struct lwt__op *op, const char *where);
 
+/* The same in two steps: the copy, `from` leading to extra bytes behind it if there
+ * are any (NULL: no memory); and its start, which takes it. */
+struct lwt__op *lwt__lane_op(const struct lwt__op *op, size_t extra);
+lwt_t *lwt__lane_start(struct lwt_lane *lane, struct lwt__op *op, const char *where);
+
 /* Out of its lane and freed; the resolver is settled already. */
 void lwt__lane_remove(struct lwt__op *op);
 
 /* Reject all operations. */
 void lwt__lane_fail(struct lwt_lane *lane, int code, const char *what);
 
-/* A section of `size` bytes, a struct section at their front, at the end of the
- * lane.  The value is the struct section, which lwt__section_leave() ends. */
-lwt_t *lwt__section_enter(struct lwt_lane *lane, size_t size, size_t inner,
-                          void (*pump)(struct lwt_lane *root));
+/* Served: those who wait for their turn to run a section. */
 void lwt__section_open(struct lwt__op *op);
-lwt_t *lwt__section_leave(void *section);
+
+/* Run enter(body, env, inner) in a section of `size` bytes: a struct section at the
+ * front, the inner reader or writer at `inner`. */
+typedef lwt_t *lwt__enter_fn(void (*body)(void), void *env, void *inner);
+lwt_t *lwt__section(struct lwt_lane *lane, size_t size, size_t inner,
+                    void (*pump)(struct lwt_lane *root), lwt__enter_fn *enter,
+                    void (*body)(void), void *env);
 
 /* ---- Waiting for the flow ---------------------------------------------- */
 

@@ -381,28 +381,14 @@ void lwt_reader_fini(void *reader)
   lwt__release(held);
 }
 
-struct atomic {
-  struct lwt_frame frame;
-  struct lwt_reader *r;
-  lwt_reader_fn *body;
-  void *env;
-  void *section;
-};
-
-LWT_STEP atomic_step(struct lwt_frame *frame)
+static lwt_t *enter(void (*body)(void), void *env, void *inner)
 {
-  struct atomic *a = (struct atomic *)frame;
-
-  lwt_begin(a);
-  lwt_await(a, &a->section,
-            lwt__section_enter(&a->r->lane, sizeof(struct reader_section),
-                               offsetof(struct reader_section, inner), pump));
-  lwt_defer(a, lwt__section_leave, a->section);
-  lwt_become(a, a->body(a->env, &((struct reader_section *)a->section)->inner));
-  lwt_end(a);
+  return ((lwt_reader_fn *)body)(env, inner);
 }
 
 lwt_t *lwt_reader_atomic(struct lwt_reader *r, lwt_reader_fn *body, void *env)
 {
-  return LWT_GO(struct atomic, atomic_step, .r = r, .body = body, .env = env);
+  return lwt__section(&r->lane, sizeof(struct reader_section),
+                      offsetof(struct reader_section, inner), pump, enter,
+                      (void (*)(void))body, env);
 }

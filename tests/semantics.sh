@@ -10,7 +10,7 @@ groups="RET 15 INIT 9 DBL 16 BIND 18 MAP 8 CATCH 14 TRYB 14 FIN 20 ONS 7 ONF 7 O
   ONA 10 ASY 7 JOIN 12 ALL 15 BOTH 30 CHO 12 NCH 12 NCS 10 STA 9 WAK 15 CAN 14 ONC 9
   PRO 9 WIC 11 NOC 7 RAC 2 PIC 13 NPI 13 CB 7 CM 2 CC 6 CT 6 CF 5 CD 4 CJ 4 CX 10 PAU 12
   LEAK 5 TAIL 7 ORD 9 SWI 10 DIR 20 STR 45 LST 29 LSQ 5
-  RES 4 MAIN 11 SLP 13 FD 21 JOB 7 PRE 6 SIG 8
+  RES 4 MAIN 11 SLP 13 FD 21 JOB 7 PRE 6 SIG 8 IO 20
   DW 6 STO 24 TSQ 3 MUT 9 CND 9 MVA 14 POO 16 TMO 16 THR 1 RTY 4
   BTB 5 PRX 8 TRC 2"
 
@@ -20,7 +20,8 @@ if [ ! -f "$log" ]; then
   for program in "$top_builddir"/tests/t-sem-*[a-z] "$top_builddir"/tests/t-direct \
                  "$top_builddir"/tests/t-loop "$top_builddir"/tests/t-switch \
                  "$top_builddir"/tests/t-pool "$top_builddir"/tests/t-retry \
-                 "$top_builddir"/tests/t-path "$top_builddir"/tests/t-storage \
+                 "$top_builddir"/tests/t-path "$top_builddir"/tests/t-reader \
+                 "$top_builddir"/tests/t-storage \
                  "$top_builddir"/tests/t-sync "$top_builddir"/tests/t-trace \
                  "$top_builddir"/tests/t-throttle "$top_builddir"/tests/t-timeout \
                  "$top_builddir"/tests/t-timer "$top_builddir"/tests/t-unix-f*[a-z] \
