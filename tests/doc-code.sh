@@ -94,7 +94,8 @@ names_exist() { # DOCUMENT
     grep -o '`[a-z][a-z_0-9]*()`' | tr -d '`()' | sort -u >"$tap_dir/names"
   {
     awk '/^```/ { inside = !inside } inside' "$1"
-    cd "$top_srcdir" && cat lwt/*.[ch] net/*.[ch] lwt-unix/*.[ch] examples/*.c
+    cd "$top_srcdir" && cat lwt/*.[ch] net/*.[ch] lwt-unix/*.[ch] lwt-xen/*.[ch] lwt-xen/*/*.[chS] \
+      tests/xen/*.[ch] examples/*.c
   } 2>/dev/null | grep -o '[a-z][a-z_0-9]*' | sort -u |
     comm -13 - "$tap_dir/names" >"$tap_dir/unknown"
   cat "$tap_dir/unknown"

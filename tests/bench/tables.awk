@@ -95,6 +95,17 @@ END {
     cell[10] = number(value("bytes_op", "node", k[1], k[2]))
     cell[11] = text[k[1]]
     line(cell, markdown ? 11 : 10)
+    best = lwt == "" || (node != "" && node < lwt) ? node : lwt
+    # Sleeping threads wait most of the time; their processor time counts below.
+    if (best != "" && c > 0 && k[1] != "e") {
+      logs += log(best / c)
+      compared++
+    }
+  }
+  if (compared) {
+    print ""
+    printf "The faster of Lwt and Node.js takes %.1f times as long, " \
+           "the geometric mean of %d rows.\n", exp(logs / compared), compared
   }
   for (r = 1; r <= rows; r++) {
     split(order[r], k, SUBSEP)
