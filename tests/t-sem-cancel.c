@@ -537,7 +537,7 @@ static void walk(int how, const char *want, const char *text)
 {
   struct lwt_mvar m = { .full = 0 };
   struct cb x = { .name = "x" }, h = { .name = "h" };
-  lwt_t *p;
+  lwt_t *p, *put;
   int ready;
 
   lwt_drop(lwt_mvar_put(&m, V(1)));
@@ -551,8 +551,11 @@ static void walk(int how, const char *want, const char *text)
     lwt_drop(lwt_catch(p, cb_catch, &h));
     p = NULL;
   } else {
-    p = lwt_scope(walk_body, &p);
-    if (walked_scope && pending(p))
+    put = p;
+    p = lwt_scope(walk_body, &put);
+    if (!walked_scope)
+      lwt_drop(put); /* without memory, nobody took it */
+    else if (pending(p))
       lwt_scope_stop(walked_scope);
   }
   ok(noted(want) || !ready, "%s", text);
