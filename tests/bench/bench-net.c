@@ -9,6 +9,8 @@
  *   bulk-tso  bulk with the device's checksums and segmentation
  *   rr        N requests of one byte, each answered by one byte
  *   connect   N connections: open, one byte there and back, close
+ *   reset     the same, but the client resets
+ *   udp       N datagrams of 64 bytes, each echoed
  *
  * secs is processor time, so that a busy machine does not matter much.  The
  * clock of the stacks is the machine's; the only waiting is for timers, and is
@@ -68,8 +70,10 @@ struct bench {
   struct lwt_stack *stacks[2];
   struct lwt_listener *listener;
   struct lwt_addr to;
+  struct lwt_udp *udp[2];
   uint64_t n;
   int by_buf;
+  int reset;
 };
 
 static void set_up(struct bench *b, uint32_t offloads)
@@ -165,6 +169,7 @@ struct small {
   struct lwt_frame frame;
   struct bench *b;
   struct lwt_flow *flow;
+  struct lwt_error error;
   uint64_t i;
   size_t n;
   uint8_t byte;
@@ -176,12 +181,12 @@ LWT_STEP echo_step(struct lwt_frame *frame)
 
   lwt_begin(f);
   for (;;) {
-    lwt_await(f, &f->n, lwt_flow_read(f->flow, &f->byte, 1));
-    if (!f->n)
+    lwt_await_error(f, &f->error, &f->n, lwt_flow_read(f->flow, &f->byte, 1));
+    if (!f->n || f->error.code)
       break;
     lwt_await(f, lwt_flow_write(f->flow, &f->byte, 1));
   }
-  lwt_await(f, lwt_flow_close(f->flow));
+  lwt_await_error(f, &f->error, lwt_flow_close(f->flow)); /* perhaps reset */
   lwt_end(f);
 }
 
@@ -220,7 +225,10 @@ LWT_STEP opener_step(struct lwt_frame *frame)
     lwt_await(f, &f->flow, lwt_stack_connect(f->b->stacks[0], &f->b->to));
     lwt_await(f, lwt_flow_write(f->flow, &f->byte, 1));
     lwt_await(f, &f->n, lwt_flow_read(f->flow, &f->byte, 1));
-    lwt_await(f, lwt_flow_close(f->flow));
+    if (f->b->reset)
+      lwt_flow_abort(f->flow);
+    else
+      lwt_await(f, lwt_flow_close(f->flow));
   }
   lwt_end(f);
 }
@@ -241,6 +249,64 @@ static void open_close(struct bench *b)
   lwt_drop(server);
 }
 
+static void open_reset(struct bench *b)
+{
+  b->reset = 1;
+  open_close(b);
+}
+
+/* ---- udp --------------------------------------------------------------- */
+
+struct datagrams {
+  struct lwt_frame frame;
+  struct bench *b;
+  struct lwt_datagram *d;
+  uint64_t i;
+  uint8_t bytes[64];
+};
+
+LWT_STEP udp_echo_step(struct lwt_frame *frame)
+{
+  struct datagrams *f = (struct datagrams *)frame;
+
+  lwt_begin(f);
+  for (;;) {
+    lwt_await(f, &f->d, lwt_udp_receive(f->b->udp[1]));
+    lwt_await(f, lwt_udp_send(f->b->udp[1], &f->d->from, f->d->packet->data,
+                              f->d->packet->len));
+    lwt_datagram_free(f->d);
+  }
+  lwt_end(f);
+}
+
+LWT_STEP udp_asker_step(struct lwt_frame *frame)
+{
+  struct datagrams *f = (struct datagrams *)frame;
+
+  lwt_begin(f);
+  for (f->i = 0; f->i < f->b->n; f->i++) {
+    lwt_await(f, lwt_udp_send(f->b->udp[0], &f->b->to, f->bytes, sizeof f->bytes));
+    lwt_await(f, &f->d, lwt_udp_receive(f->b->udp[0]));
+    lwt_datagram_free(f->d);
+  }
+  lwt_end(f);
+}
+
+static void udp(struct bench *b)
+{
+  struct lwt_addr any = { .family = 4 };
+  lwt_t *echo;
+
+  lwt_stack_udp(b->stacks[0], &any, &b->udp[0]);
+  any.port = b->to.port;
+  lwt_stack_udp(b->stacks[1], &any, &b->udp[1]);
+  echo = LWT_GO(struct datagrams, udp_echo_step, .b = b);
+  lwt_run_value(LWT_GO(struct datagrams, udp_asker_step, .b = b), NULL);
+  lwt_drop(echo);
+  lwt_udp_close(b->udp[0]);
+  lwt_udp_close(b->udp[1]);
+}
+
 /* ---- All of them ------------------------------------------------------- */
 
 static const struct {
@@ -256,6 +322,8 @@ static const struct {
     LWT_NETIF_TX_CSUM | LWT_NETIF_RX_CSUM | LWT_NETIF_TX_TSO4 | LWT_NETIF_RX_GRO },
   { "rr", ask, 2000000, 0, 0 },
   { "connect", open_close, 300000, 0, 0 },
+  { "reset", open_reset, 300000, 0, 0 },
+  { "udp", udp, 2000000, 0, 0 },
 };
 
 static void measure(unsigned i, uint64_t n)
