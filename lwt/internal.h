@@ -249,6 +249,7 @@ struct thread {
   struct size_class raw[SIZE_CLASSES];
   void *slabs;
   struct promise paused; /* its waiters: the pauses, hooked by their own w */
+  struct lwt__task *tasks, **tasks_end;
   struct promise *dead; /* released, linked by `waiters` */
   uint8_t reaping;
   uint8_t freeing;

@@ -1,4 +1,4 @@
-/* loop.c - pause, and the run loop.
+/* loop.c - pause, tasks, and the run loop.
  * SPDX-License-Identifier: ISC
  *
  * A turn: drain the ready queue, fulfil what was paused before the turn, fire
@@ -43,18 +43,66 @@ lwt_t *lwt_pause_at(const char *where)
   return lwt__wait_in(&lwt__t.paused, NULL, NULL, where);
 }
 
+void lwt__task_set(struct lwt__task *task)
+{
+  if (task->link)
+    return;
+  task->link = lwt__t.tasks ? lwt__t.tasks_end : &lwt__t.tasks;
+  task->next = NULL;
+  *task->link = task;
+  lwt__t.tasks_end = &task->next;
+}
+
+void lwt__task_stop(struct lwt__task *task)
+{
+  if (!task->link)
+    return;
+  *task->link = task->next;
+  if (task->next)
+    task->next->link = task->link;
+  else if (lwt__t.tasks_end == &task->next)
+    lwt__t.tasks_end = task->link;
+  task->link = NULL;
+}
+
+/* Those in the list, each of which may be stopped by another; returns how many. */
+static size_t run_tasks(struct lwt__task **list)
+{
+  struct lwt__task *task;
+  size_t n = 0;
+  int held;
+
+  for (; (task = *list); n++) {
+    lwt__task_stop(task);
+    held = lwt__hold();
+    task->fn(task);
+    lwt__release(held);
+  }
+  return n;
+}
+
+static inline int is_paused(void)
+{
+  return lwt__t.paused.waiters || lwt__t.tasks;
+}
+
 size_t lwt__run_paused(void)
 {
   struct waiter *w = lwt__t.paused.waiters, *next;
+  struct lwt__task *tasks = lwt__t.tasks;
   size_t n = 0;
 
+  if (tasks)
+    tasks->link = &tasks;
+  lwt__t.tasks = NULL;
+  lwt__t.tasks_end = NULL;
   lwt__t.paused.waiters = NULL;
   for (; w; w = next, n++) {
     next = w->next;
     lwt__fulfill((struct promise *)(void *)((char *)w - offsetof(struct promise, w)),
                  NULL, NULL);
   }
-  return n;
+  return tasks ? n + run_tasks(&tasks) : n;
 }
 
 /* ---- The loop ---------------------------------------------------------------- */
@@ -82,7 +130,7 @@ uint64_t lwt_run_ready(void)
     run_timers(engine);
     next = lwt__timers_next();
   }
-  return lwt__t.paused.waiters ? lwt_now() : next;
+  return is_paused() ? lwt_now() : next;
 }
 
 /* One turn; returns 0 or the engine's error.  *quick counts what was resumed
@@ -105,7 +153,7 @@ static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quic
 
   *quick += lwt__run_paused();
   lwt__leave();
-  if (p->state != LWT_PENDING || (lwt__t.paused.waiters && *quick < POLL_AFTER))
+  if (p->state != LWT_PENDING || (is_paused() && *quick < POLL_AFTER))
     return 0;
   resumed = *quick;
   *quick = 0;
@@ -115,7 +163,7 @@ static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quic
       return 0;
     next = lwt__timers_next();
   }
-  if (lwt__t.paused.waiters)
+  if (is_paused())
     next = 0;
   return lwt__traced() ? wait_traced(engine, next, resumed) : engine->wait(engine, next);
 }

@@ -29,6 +29,18 @@ size_t lwt__buf_cleanup(void);
 LWT_API int lwt__hold(void);
 LWT_API void lwt__release(int held);
 
+/* A call on the loop's next turn, after what was paused before, in the order in
+ * which they were set: what a promise of lwt_pause() would do, without memory
+ * that may be out.  All zero but fn: not set.  It runs held, and unset. */
+struct lwt__task {
+  struct lwt__task *next, **link; /* link NULL: not set */
+  void (*fn)(struct lwt__task *task);
+};
+/* No effect if it is set. */
+LWT_API void lwt__task_set(struct lwt__task *task);
+/* No effect if it is not set. */
+LWT_API void lwt__task_stop(struct lwt__task *task);
+
 #ifdef __cplusplus
 }
 #endif

@@ -56,7 +56,7 @@ struct lwt_net_hub {
   uint32_t in_flight;
   struct flight *spare;
   struct lwt_net_pcap *pcap;
-  lwt_t *turn;
+  struct lwt__task turn; /* delivers what was received */
   uint8_t handle;  /* somebody holds it */
   uint8_t working; /* ports may not be freed */
   uint8_t doomed;  /* a port was closed meanwhile */
@@ -155,36 +155,16 @@ static void deliver(struct lwt_net_hub *hub)
     check_writable(p);
 }
 
-static void *turn(void *env, void *value)
+static void turn(struct lwt__task *task)
 {
-  struct lwt_net_hub *hub = env;
-  lwt_t *p = hub->turn;
+  struct lwt_net_hub *hub =
+    (struct lwt_net_hub *)(void *)((char *)task - offsetof(struct lwt_net_hub, turn));
 
-  (void)value;
-  hub->turn = NULL;
   hub->working = 1;
   deliver(hub);
   hub->working = 0;
-  hub_release(hub);
-  lwt_drop(p);
-  return NULL;
-}
-
-/* Have what was received delivered on the next turn. */
-static int schedule(struct lwt_net_hub *hub)
-{
-  lwt_t *p;
-
-  if (hub->turn)
-    return 0;
-  p = lwt_map(lwt_pause(), turn, hub);
-  if (lwt_state(p) != LWT_PENDING) {
-    lwt_error(p);
-    lwt_drop(p);
-    return LWT_ENOMEM;
-  }
-  hub->turn = p;
-  return 0;
+  if (hub->doomed)
+    hub_release(hub);
 }
 
 static void flight_free(struct flight *f)
@@ -219,7 +199,7 @@ static void after_timers(void *env)
   deliver(hub);
   hub->working = 0;
   if (hub->doomed)
-    schedule(hub); /* the timers are in use until then */
+    lwt__task_set(&hub->turn); /* the timers are in use until then */
 }
 
 /* ---- Sending ----------------------------------------------------------- */
@@ -230,7 +210,8 @@ static void post(struct port *to, uint64_t now, uint64_t when, struct lwt_buf *p
   struct lwt_net_hub *hub = to->hub;
   struct flight *f = hub->spare;
 
-  if (when <= now && !schedule(hub)) {
+  if (when <= now) {
+    lwt__task_set(&hub->turn);
     queue_add(&to->received, packet);
     return;
   }
@@ -371,8 +352,10 @@ static int port_send(struct lwt_netif *netif, struct lwt_buf *packet)
   netif->stats.tx_packets++;
   netif->stats.tx_bytes += len;
   hub->stats.sent++;
-  if (!p->link.config.bandwidth && !schedule(hub))
+  if (!p->link.config.bandwidth) {
+    lwt__task_set(&hub->turn);
     p->now_sent += len;
+  }
   net_pcap_write(hub->pcap, now, packet);
   transmit(p, now, packet);
   return 0;
@@ -458,7 +441,7 @@ static void hub_release(struct lwt_net_hub *hub)
     lwt__free(f);
   }
   net_timers_fini(&hub->timers);
-  lwt_drop(hub->turn);
+  lwt__task_stop(&hub->turn);
   lwt__free(hub);
 }
 
@@ -531,6 +514,7 @@ int lwt_net_hub_new(const struct lwt_net_hub_config *config, struct lwt_net_hub 
     h->config.in_flight = IN_FLIGHT;
   h->random = config->seed;
   h->handle = 1;
+  h->turn.fn = turn;
   h->ports_end = &h->ports;
   net_timers_init(&h->timers, before_timers, after_timers, h);
   *hub = h;

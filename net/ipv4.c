@@ -157,17 +157,15 @@ void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst)
 
 /* ---- Output ------------------------------------------------------------ */
 
-static void *loop_turn(void *env, void *value)
+void net_ipv4_loop(struct lwt__task *task)
 {
-  struct net_stack *s = env;
+  struct net_stack *s =
+    (struct net_stack *)(void *)((char *)task - offsetof(struct net_stack, loop_turn));
   struct lwt_buf *packet, *queue = s->loop;
-  lwt_t *p = s->loop_turn;
 
-  (void)value;
   s->loop = NULL;
   s->loop_end = &s->loop;
   s->loop_len = 0;
-  s->loop_turn = NULL;
   net_clock(s);
   while ((packet = queue)) {
     queue = packet->next_packet;
@@ -175,8 +173,6 @@ static void *loop_turn(void *env, void *value)
     net_ipv4_input(s, packet, 0, 1);
   }
   net_tcp_input_done(s);
-  lwt_drop(p);
-  return NULL;
 }
 
 /* To ourselves, on the next loop turn. */
@@ -187,18 +183,7 @@ static int loop_send(struct net_stack *s, struct lwt_buf *packet)
     lwt_buf_free(packet);
     return LWT_ENOBUFS;
   }
-  if (!s->loop_turn) {
-    lwt_t *p = lwt_map(lwt_pause(), loop_turn, s);
-
-    if (lwt_state(p) != LWT_PENDING) {
-      lwt_error(p);
-      lwt_drop(p);
-      lwt_buf_free(packet);
-      s->stats.no_memory++;
-      return LWT_ENOMEM;
-    }
-    s->loop_turn = p;
-  }
+  lwt__task_set(&s->loop_turn);
   s->stats.ip_looped++;
   packet->next_packet = NULL;
   *s->loop_end = packet;

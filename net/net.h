@@ -52,7 +52,7 @@ struct net_stack {
   lwt_t *listening, *writable;
   struct lwt_buf *loop, **loop_end; /* packets to ourselves */
   uint32_t loop_len;
-  lwt_t *loop_turn;
+  struct lwt__task loop_turn;
   uint64_t random_count;
   uint64_t icmp_tokens, icmp_filled; /* token bucket */
 };
@@ -107,6 +107,9 @@ struct net_ip_info {
 /* From Ethernet (broadcast: its destination) or from ourselves. */
 void net_ipv4_input(struct net_stack *s, struct lwt_buf *packet, int broadcast,
                     int looped);
+
+/* Receive what we have sent to ourselves. */
+void net_ipv4_loop(struct lwt__task *task);
 
 /* The next hop towards dst: a neighbour, or one of these. */
 enum { NET_HOP_SELF = 0, NET_HOP_MULTICAST = 1 };

@@ -115,7 +115,7 @@ static void destroy(struct net_stack *s)
   net_frag_fini(s);
   net_arp_fini(s);
   net_timers_fini(&s->timers);
-  lwt_drop(s->loop_turn);
+  lwt__task_stop(&s->loop_turn);
   lwt_drop(s->writable);
   if (s->listening) {
     lwt_error(s->listening); /* the device may have died: seen */
@@ -267,6 +267,7 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
   s->netif = netif;
   s->config = *config;
   s->loop_end = &s->loop;
+  s->loop_turn.fn = net_ipv4_loop;
   net_timers_init(&s->timers, before_timers, after_timers, s);
   s->icmp_filled = net_clock(s);
   set_defaults(s);

@@ -13,7 +13,7 @@
 /* The clock was read in this turn of the loop if something waits for its end. */
 void net_tcp_enter(struct net_stack *s)
 {
-  if (s->tcp->depth++ == 0 && !s->tcp->turn)
+  if (s->tcp->depth++ == 0 && !s->tcp->turn.link)
     net_clock(s);
 }
 
@@ -45,35 +45,14 @@ static void send_all(struct net_stack *s)
   }
 }
 
-static void *turn(void *env, void *value)
+/* Send at the end of the loop's turn. */
+static void turn(struct lwt__task *task)
 {
-  struct net_stack *s = env;
-  lwt_t *p = s->tcp->turn;
+  struct net_stack *s = tcp_of(task, struct net_tcp, turn)->stack;
 
-  (void)value;
   net_tcp_enter(s);
-  s->tcp->turn = NULL;
   send_all(s);
   net_tcp_leave(s);
-  lwt_drop(p);
-  return NULL;
-}
-
-/* Send at the end of the loop's turn.  Returns 0 or LWT_ENOMEM. */
-static int schedule(struct net_stack *s)
-{
-  lwt_t *p;
-
-  if (s->tcp->turn)
-    return 0;
-  p = lwt_map(lwt_pause(), turn, s);
-  if (lwt_state(p) != LWT_PENDING) {
-    lwt_error(p);
-    lwt_drop(p);
-    return LWT_ENOMEM;
-  }
-  s->tcp->turn = p;
-  return 0;
 }
 
 /* Whether callbacks of what is settled now run later. */
@@ -94,7 +73,11 @@ void net_tcp_leave(struct net_stack *s)
 
   if (tcp->depth == 1) {
     settle_all(s);
-    while (!tcp_list_empty(&tcp->work) && (!is_held() || schedule(s))) {
+    while (!tcp_list_empty(&tcp->work)) {
+      if (is_held()) {
+        lwt__task_set(&tcp->turn);
+        break;
+      }
       send_all(s);
       settle_all(s);
     }
@@ -250,6 +233,7 @@ int net_tcp_init(struct net_stack *s)
   memset(tcp, 0, sizeof *tcp);
   s->tcp = tcp;
   tcp->stack = s;
+  tcp->turn.fn = turn;
   set_default(&config->tcp_rto_min, LWT_MS(200));
   set_default(&config->tcp_delayed_ack, LWT_MS(40));
   set_default(&config->tcp_connect_timeout, LWT_S(180));
@@ -347,7 +331,7 @@ void net_tcp_fini(struct net_stack *s)
   while (!tcp_list_empty(&tcp->waits))
     net_tcp_wait_free(s, tcp_of(tcp->waits.next, struct tcp_wait, age));
   settle_all(s);
-  lwt_drop(tcp->turn);
+  lwt__task_stop(&tcp->turn);
   lwt_abandon(&tcp->closed);
   net_timer_stop(&s->timers, &tcp->wait_timer);
   net_tcp_table_fini(s);

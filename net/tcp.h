@@ -523,7 +523,7 @@ struct net_tcp {
   struct lwt_resolver closed;
   struct net_timer wait_timer;
   uint8_t isn_key[16], ts_key[16];
-  lwt_t *turn;             /* sends when the loop's turn ends */
+  struct lwt__task turn;   /* sends when the loop's turn ends */
 };
 
 /* Around everything that may mark a connection.  leave of the outermost entry
