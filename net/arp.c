@@ -17,6 +17,7 @@
  * full table.
  */
 #include "net.h"
+#include "route.h"
 #include "wire.h"
 
 #include <string.h>
@@ -83,6 +84,22 @@ int net_arp_known(struct net_stack *s, uint32_t hop)
   return has_mac(find(s->arp, hop));
 }
 
+struct neighbour *net_arp_look(struct net_stack *s, uint32_t hop, uint8_t mac[6])
+{
+  struct neighbour *n = find(s->arp, hop);
+
+  if (!has_mac(n))
+    return NULL;
+  memcpy(mac, n->mac, 6);
+  return n;
+}
+
+void net_arp_used(struct net_stack *s, struct neighbour *n)
+{
+  n->used = 1;
+  n->last = s->now;
+}
+
 /* ---- Requests and replies ---------------------------------------------- */
 
 static void emit(struct net_stack *s, const struct net_arp_repr *r, const uint8_t dst[6])
@@ -147,6 +164,7 @@ static void forget(struct neighbour *n)
   struct net_arp *arp = n->s->arp;
   struct neighbour **link = bucket_of(arp, n->ip);
 
+  net_routes_changed(n->s);
   while (*link != n)
     link = &(*link)->next;
   *link = n->next;
@@ -322,6 +340,8 @@ void net_arp_unwait(struct net_arp_waiter *waiter)
 
 static void known(struct neighbour *n, const uint8_t mac[6])
 {
+  if (memcmp(n->mac, mac, 6))
+    net_routes_changed(n->s);
   memcpy(n->mac, mac, 6);
   n->state = KNOWN;
   n->tries = 0;

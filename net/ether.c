@@ -40,7 +40,6 @@ int net_ether_send(struct net_stack *s, const uint8_t dst[6], uint16_t type,
                    struct lwt_buf *packet)
 {
   struct net_ether_repr r = { .type = type };
-  int error;
 
   if (packet->flags & LWT_BUF_CSUM_PARTIAL)
     packet->csum_start += NET_ETHER_LEN;
@@ -52,9 +51,16 @@ int net_ether_send(struct net_stack *s, const uint8_t dst[6], uint16_t type,
   memcpy(r.dst, dst, 6);
   memcpy(r.src, s->netif->mac, 6);
   net_ether_emit(&r, packet->data);
+  return net_ether_transmit(s, packet);
+}
+
+int net_ether_transmit(struct net_stack *s, struct lwt_buf *frame)
+{
+  int error;
+
   if (s->pcap)
-    net_pcap_write(s->pcap, s->now, packet);
-  error = s->netif->ops->send(s->netif, packet);
+    net_pcap_write(s->pcap, s->now, frame);
+  error = s->netif->ops->send(s->netif, frame);
   if (!error) {
     s->stats.tx_frames++;
     return 0;
@@ -73,6 +79,8 @@ void net_ether_input(struct net_stack *s, struct lwt_buf *frame)
   s->stats.rx_frames++;
   if (s->pcap)
     net_pcap_write(s->pcap, s->now, frame);
+  if (net_tcp_input_next(s, frame))
+    return;
   if (frame->total < NET_ETHER_LEN) {
     s->stats.eth_short++;
     lwt_buf_free(frame);

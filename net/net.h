@@ -44,6 +44,7 @@ struct net_stack {
   uint16_t ip_id[64];   /* of packets that may be fragmented, by destination */
   uint32_t ip_id_hash;
   struct net_path *paths;
+  uint32_t route_age; /* see route.h; never 0 */
   struct net_arp *arp;
   struct net_frag *frag;
   struct net_udp_table *udp;
@@ -67,6 +68,8 @@ static inline uint64_t net_clock(struct net_stack *s)
 /* Takes packet.  Returns 0, LWT_ENOBUFS, LWT_ENOMEM, LWT_ENETDOWN. */
 int net_ether_send(struct net_stack *s, const uint8_t dst[6], uint16_t type,
                    struct lwt_buf *packet);
+/* The same for a frame with its header. */
+int net_ether_transmit(struct net_stack *s, struct lwt_buf *frame);
 void net_ether_input(struct net_stack *s, struct lwt_buf *frame);
 
 int net_arp_init(struct net_stack *s);
@@ -77,6 +80,12 @@ void net_arp_dump(struct net_stack *s, FILE *out);
 
 /* Send an IPv4 packet to a neighbour, when it is known.  Takes packet. */
 int net_arp_send(struct net_stack *s, uint32_t hop, struct lwt_buf *packet);
+
+/* A known neighbour and its Ethernet address, valid until the next
+ * net_routes_changed(); NULL: it is not known.  Who sends to it says so. */
+struct neighbour;
+struct neighbour *net_arp_look(struct net_stack *s, uint32_t hop, uint8_t mac[6]);
+void net_arp_used(struct net_stack *s, struct neighbour *n);
 
 /* Whether packets to the neighbour leave at once. */
 int net_arp_known(struct net_stack *s, uint32_t hop);
@@ -223,6 +232,10 @@ void net_tcp_fini(struct net_stack *s);
  * slice at least 20 bytes, checksum not yet looked at (net_csum_ok). */
 void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment);
+/* Take a frame from the device if it carries nothing but the next segment of an
+ * established connection, and everything about it is right.  Returns 0 if it is
+ * for the layers to look at; nothing has been counted then. */
+int net_tcp_input_next(struct net_stack *s, struct lwt_buf *frame);
 /* Once after each batch: send the ACKs that are due. */
 void net_tcp_input_done(struct net_stack *s);
 void net_tcp_icmp_error(struct net_stack *s, const struct net_icmp_error *error);

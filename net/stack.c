@@ -268,6 +268,7 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
   s->config = *config;
   s->loop_end = &s->loop;
   s->loop_turn.fn = net_ipv4_loop;
+  s->route_age = 1;
   net_timers_init(&s->timers, before_timers, after_timers, s);
   s->icmp_filled = net_clock(s);
   set_defaults(s);

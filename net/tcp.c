@@ -153,17 +153,22 @@ static void input(struct net_stack *s, const struct net_ip_info *ip,
     lwt_buf_free(payload);
 }
 
+void net_tcp_input_begin(struct net_stack *s)
+{
+  if (!s->tcp->input) {
+    s->tcp->input = 1;
+    s->tcp->depth++;
+  }
+  s->stats.tcp_rx++;
+}
+
 void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment)
 {
   struct tcp_repr r;
   int code;
 
-  if (!s->tcp->input) {
-    s->tcp->input = 1;
-    s->tcp->depth++;
-  }
-  s->stats.tcp_rx++;
+  net_tcp_input_begin(s);
   if (ip->broadcast || !net_ip_is_unicast(s, &ip->src)) { /* MUST-57, MUST-63 */
     s->stats.tcp_malformed++;
     goto drop;

@@ -12,6 +12,7 @@
  *   tcp_flow.c      what the program calls (lwt/flow.h)
  *   tcp_connect.c   opening, and the options of a connection
  *   tcp_input.c     a segment arrives (RFC 9293 3.10.7), read beside the RFC
+ *   tcp_next.c      the same for what nearly every segment is: the next one
  *   tcp_ack.c       what an acknowledgment does: RTT, window, loss detection
  *   tcp_recover.c   what is lost, what is in flight, what to send again
  *   tcp_sack.c      the sender's scoreboard
@@ -35,6 +36,7 @@
 #define NET_TCP_H
 
 #include "net.h"
+#include "route.h"
 
 /* ---- Sequence numbers -------------------------------------------------- */
 
@@ -432,6 +434,8 @@ struct tcp_conn {
   uint8_t challenges;
   uint64_t challenge_time;
 
+  struct net_route route;
+
   /* The program. */
   struct lwt_addr local, remote;
   struct lwt_error error;   /* why it closed; code 0: in order */
@@ -605,6 +609,14 @@ void net_tcp_reject_accepts(struct tcp_link *list);
 /* Takes payload (header pulled, may be empty). */
 void net_tcp_conn_input(struct tcp_conn *c, const struct tcp_repr *r,
                         struct lwt_buf *payload);
+/* Whether r is the next segment of c: established, in order and in the window,
+ * nothing in it that asks for a decision. */
+int net_tcp_is_next(const struct tcp_conn *c, const struct tcp_repr *r);
+/* The same for such a segment as net_tcp_conn_input(). */
+void net_tcp_conn_next(struct tcp_conn *c, const struct tcp_repr *r,
+                       struct lwt_buf *payload);
+/* A segment comes in: the batch ends with net_tcp_input_done(). */
+void net_tcp_input_begin(struct net_stack *s);
 /* Returns 0, or -1 if the segment must be dropped. */
 int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r);
 void net_tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt);

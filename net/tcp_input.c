@@ -295,6 +295,29 @@ static int input_header(struct tcp_conn *c, const struct tcp_repr *r)
   return ack_ok(c, r);
 }
 
+int net_tcp_is_next(const struct tcp_conn *c, const struct tcp_repr *r)
+{
+  return c->state == TCP_ESTABLISHED && r->seq == c->rcv_nxt &&
+         r->len <= c->rcv_adv - c->rcv_nxt && (c->user || c->listener) &&
+         !c->fin_seen && (!c->ts_on || !net_tcp_paws(r->tsval, c->ts_recent));
+}
+
+void net_tcp_conn_next(struct tcp_conn *c, const struct tcp_repr *r,
+                       struct lwt_buf *payload)
+{
+  c->last_receive = c->stack->now;
+  if (c->ts_on && r->seq == c->last_ack) {
+    c->ts_recent = r->tsval;
+    c->ts_recent_time = c->stack->now;
+  }
+  if (net_tcp_ack_input(c, r) || !r->len) {
+    lwt_buf_free(payload);
+    return;
+  }
+  in_order(c, r->len, payload);
+  net_tcp_work(c);
+}
+
 void net_tcp_conn_input(struct tcp_conn *c, const struct tcp_repr *r,
                         struct lwt_buf *payload)
 {

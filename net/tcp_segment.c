@@ -92,9 +92,20 @@ static void acknowledged(struct tcp_conn *c)
   c->t_delack = LWT_NEVER;
 }
 
+/* Takes segment: made here, so that there is room for the headers. */
+static int transmit_of(struct tcp_conn *c, struct lwt_buf *segment)
+{
+  struct net_stack *s = c->stack;
+
+  if (!segment || !net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
+    return transmit(s, &c->local, &c->remote, segment);
+  s->stats.tcp_tx++;
+  return net_route_send(s, &c->route, CSUM_OFFSET, segment);
+}
+
 static int send(struct tcp_conn *c, const struct tcp_repr *r)
 {
-  return outcome(c, transmit(c->stack, &c->local, &c->remote, make(c->stack, r, 0)));
+  return outcome(c, transmit_of(c, make(c->stack, r, 0)));
 }
 
 /* The header and [seq, seq + len) of the queue; NULL: no memory. */
@@ -136,7 +147,7 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
   if (len && seq + len == net_tcp_sendq_end(&c->sq)) /* MUST-61 */
     flags |= TCP_PSH;
   fill_in(c, &r, seq, flags | TCP_ACK);
-  code = outcome(c, transmit(c->stack, &c->local, &c->remote, make_data(c, &r, len)));
+  code = outcome(c, transmit_of(c, make_data(c, &r, len)));
   if (code)
     return code;
   if (!c->reass.head) /* else SACK blocks are due */

@@ -1,0 +1,45 @@
+/* net/route.h - the way of a flow's packets, looked up once; not installed.
+ * SPDX-License-Identifier: ISC
+ *
+ * What a transport sends to one destination differs in length and checksums
+ * only: a route keeps the Ethernet and IPv4 headers and what they add to the
+ * sums.  It holds as long as nothing changes that it was made of: a neighbour's
+ * address or existence, a path's MTU (net_routes_changed()).
+ */
+#ifndef NET_ROUTE_H
+#define NET_ROUTE_H
+
+#include "net.h"
+#include "wire.h"
+
+enum { NET_ROUTE_HEADERS = NET_ETHER_LEN + NET_IPV4_LEN };
+
+/* All zero: not known. */
+struct net_route {
+  uint32_t age;                  /* of s->route_age when it was made */
+  struct neighbour *hop;
+  uint8_t head[NET_ROUTE_HEADERS];
+  uint32_t ip_sum, pseudo_sum;   /* without the lengths; not folded */
+};
+
+/* What routes were made of has changed. */
+static inline void net_routes_changed(struct net_stack *s)
+{
+  if (++s->route_age == 0)
+    s->route_age = 1;
+}
+
+/* Whether packets to dst may take the route: it is made anew if need be.  0:
+ * they go through net_ip_send() (to ourselves, a group, a neighbour who is not
+ * known, or where a path's MTU was learnt). */
+int net_route_find(struct net_stack *s, struct net_route *route,
+                   const struct lwt_addr *src, const struct lwt_addr *dst,
+                   uint8_t proto);
+
+/* Send a segment with room for the headers in its first page, which nobody else
+ * sees, as net_csum_finish() and net_ip_send() with df would.  The checksum
+ * field at csum_offset is zero.  Takes segment; the same errors. */
+int net_route_send(struct net_stack *s, const struct net_route *route,
+                   uint16_t csum_offset, struct lwt_buf *segment);
+
+#endif
