@@ -37,6 +37,7 @@
 
 #include "net.h"
 #include "route.h"
+#include "tcp_list.h"
 
 /* ---- Sequence numbers -------------------------------------------------- */
 
@@ -147,42 +148,6 @@ enum {
 #define TCP_DEVICE_RETRY LWT_MS(50)
 #define TCP_HALF_TIMEOUT LWT_S(180)       /* R2 of a SYN (MUST-23) */
 #define TCP_TS_IDLE LWT_S(24 * 24 * 3600) /* then TS.Recent is worth nothing */
-
-/* ---- Lists ------------------------------------------------------------- */
-
-struct tcp_link {
-  struct tcp_link *next, *prev; /* NULL: in no list */
-};
-
-static inline void tcp_list_init(struct tcp_link *list)
-{
-  list->next = list->prev = list;
-}
-static inline int tcp_linked(const struct tcp_link *link)
-{
-  return link->next != NULL;
-}
-static inline int tcp_list_empty(const struct tcp_link *list)
-{
-  return list->next == list;
-}
-static inline void tcp_list_add(struct tcp_link *list, struct tcp_link *link)
-{
-  link->next = list;
-  link->prev = list->prev;
-  list->prev->next = link;
-  list->prev = link;
-}
-static inline void tcp_list_remove(struct tcp_link *link)
-{
-  if (!link->next)
-    return;
-  link->prev->next = link->next;
-  link->next->prev = link->prev;
-  link->next = link->prev = NULL;
-}
-#define tcp_of(link, type, member) \
-  ((type *)((char *)(link) - offsetof(type, member)))
 
 /* ---- The table (tcp_table.c) ------------------------------------------- */
 
