@@ -17,6 +17,16 @@
 unsigned lwt__generation;
 
 static uint8_t asked;
+static struct lwt__resume *hooks;
+
+void lwt__resume_add(struct lwt__resume *hook)
+{
+  if (hook->added)
+    return;
+  hook->added = 1;
+  hook->next = hooks;
+  hooks = hook;
+}
 
 void lwt__suspend_ask(void)
 {
@@ -25,6 +35,8 @@ void lwt__suspend_ask(void)
 
 static void resume(void)
 {
+  struct lwt__resume *hook;
+
   lwt__generation++;
   /* Without these the program cannot go on, and nobody can be told. */
   if (lwt__events_resume())
@@ -32,6 +44,8 @@ static void resume(void)
   lwt__clock_resume();
   if (lwt__grants_resume() || lwt__console_resume() || lwt__store_resume())
     lwt__lifecycle_end(SHUTDOWN_crash);
+  for (hook = hooks; hook; hook = hook->next)
+    hook->call();
 }
 
 void lwt__suspend_look(void)

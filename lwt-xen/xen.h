@@ -139,6 +139,14 @@ struct lwt__grant_stats lwt__grant_stats(void);
 void lwt__suspend_ask(void);
 /* From the engine, between two turns. */
 void lwt__suspend_look(void);
+/* For drivers: called after each resume, callbacks held back. */
+struct lwt__resume {
+  void (*call)(void);
+  struct lwt__resume *next; /* private, as is what follows */
+  int added;
+};
+/* No effect if it is added already. */
+void lwt__resume_add(struct lwt__resume *hook);
 /* Counts resumes: what was made in another generation is gone. */
 extern unsigned lwt__generation;
 

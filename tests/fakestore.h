@@ -1,7 +1,7 @@
 /* fakestore.h - a xenstored behind the ring of fakexen.h.
  * SPDX-License-Identifier: ISC
  *
- * A flat list of paths with values, one watch, and transactions that it can refuse.
+ * A flat list of paths with values, watches, and transactions that it can refuse.
  * fake_store_step() moves at most store.pace bytes each way.
  */
 #ifndef FAKESTORE_H
@@ -20,7 +20,10 @@ static struct {
     char path[64], value[64];
     size_t len;
   } node[64];
-  char token[64], watched[64];
+  char token[64]; /* of the last watch */
+  struct {
+    char path[64], token[64];
+  } watch[16];
   char in[8192], out[65536];
   size_t n_in, n_out;
 } store = { .pace = 4096 };
@@ -35,12 +38,31 @@ static void store_send(uint32_t type, uint32_t id, uint32_t tx, const void *byte
   store.n_out += sizeof head + len;
 }
 
-static void store_event(const char *path)
+static void store_event_to(const char *token, const char *path)
 {
   char bytes[160];
-  int n = snprintf(bytes, sizeof bytes, "%s%c%s", path, 0, store.token);
+  int n = snprintf(bytes, sizeof bytes, "%s%c%s", path, 0, token);
 
   store_send(XS_WATCH_EVENT, 0, 0, bytes, (size_t)n + 1);
+}
+
+static void store_event(const char *path)
+{
+  store_event_to(store.token, path);
+}
+
+/* A node has changed: for all that watch it or one above. */
+static void store_changed(const char *path)
+{
+  size_t len;
+  int i;
+
+  for (i = 0; i < 16; i++) {
+    len = strlen(store.watch[i].path);
+    if (len && !strncmp(path, store.watch[i].path, len) &&
+        (!path[len] || path[len] == '/'))
+      store_event_to(store.watch[i].token, path);
+  }
 }
 
 /* What the tests write is short. */
@@ -93,8 +115,30 @@ static void store_write(const char *path, const char *value, size_t len)
   memcpy(store.node[i].value, value, len);
   store.node[i].value[len] = '\0';
   store.node[i].len = len;
-  if (store.watched[0] && !strcmp(path, store.watched))
-    store_event(path);
+  store_changed(path);
+}
+
+static void store_watch(const char *path, const char *token)
+{
+  int i;
+
+  for (i = 0; i < 16 && store.watch[i].path[0]; i++)
+    ;
+  if (i == 16)
+    abort();
+  store_copy(store.watch[i].path, path);
+  store_copy(store.watch[i].token, token);
+  store_copy(store.token, token);
+}
+
+static void store_unwatch(const char *token)
+{
+  int i;
+
+  for (i = 0; i < 16; i++)
+    if (!strcmp(store.watch[i].token, token))
+      store.watch[i].path[0] = store.watch[i].token[0] = '\0';
+  store.unwatched++;
 }
 
 static void store_answer(const struct xsd_sockmsg *h, const char *p)
@@ -121,14 +165,8 @@ static void store_answer(const struct xsd_sockmsg *h, const char *p)
     else
       store.node[i].path[0] = '\0';
     break;
-  case XS_WATCH:
-    store_copy(store.watched, p);
-    store_copy(store.token, rest);
-    break;
-  case XS_UNWATCH:
-    store.unwatched++;
-    store.watched[0] = '\0';
-    break;
+  case XS_WATCH: store_watch(p, rest); break;
+  case XS_UNWATCH: store_unwatch(rest); break;
   case XS_TRANSACTION_START:
     store.started++;
     store_send(h->type, h->req_id, 0, "99", 3);
