@@ -285,6 +285,7 @@ static void test_reservation(void)
   netif = open_device();
   wait_ms(1);
   back.deaf = 1;
+  send_frame(netif, 60);
   for (i = 0; i < 40; i++) {
     packet = frame_of(60000);
     packet->flags = LWT_BUF_GSO | LWT_BUF_CSUM_PARTIAL;
@@ -295,9 +296,11 @@ static void test_reservation(void)
     else
       sent++;
   }
-  is_int(sent, 16, "256 slots are 16 packets of 16 slots");
-  is_int(refused, 24, "the others are refused whole");
-  is_int((intmax_t)netif->ops->room(netif), 0, "the ring is full");
+  is_int(sent, 15, "255 slots are 15 packets of 16 slots");
+  is_int(refused, 25, "the others are refused whole");
+  is_int((intmax_t)netif->ops->room(netif), 15, "and leave their slots");
+  for (i = 0; i < 15; i++)
+    send_frame(netif, 60);
   is_int(send_frame(netif, 60), LWT_ENOBUFS, "to the last slot");
   writable[0] = netif->ops->writable(netif);
   writable[1] = netif->ops->writable(netif);
@@ -307,11 +310,11 @@ static void test_reservation(void)
   back.pace = 16;
   is_int(code(writable[0]), 0, "then there is");
   is_int(code(writable[1]), 0, "for both");
-  is_int((intmax_t)netif->ops->room(netif), 128, "half of it");
+  ok(netif->ops->room(netif) >= 128, "half of it");
   back.pace = BACK_SLOTS;
   wait_ms(1);
-  is_int(taken(60000), 16, "all that was sent has arrived, whole");
-  is_int((intmax_t)netif->stats.tx_dropped, 25, "the rest is counted");
+  is_int(taken(0), 31, "all that was sent has arrived, whole");
+  is_int((intmax_t)netif->stats.tx_dropped, 26, "the rest is counted");
   writable[0] = netif->ops->writable(netif);
   is_fulfilled(writable[0], 0, "room at once");
   lwt_drop(writable[0]);
