@@ -17,6 +17,7 @@
 #include "tcp.h"
 
 #include <errno.h>
+#include <lwt/trace.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -148,6 +149,7 @@ static void on_readable(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
     return;
   }
   got = try_read(t, &chain);
+  lwt_trace_instant("io", "readable", got);
   if (got != LWT_EAGAIN)
     settle_read(t, got, chain);
 }
@@ -281,6 +283,7 @@ static int push(struct tcp *t)
       return 0;
     if (done < 0)
       return lwt__unix_error(done);
+    lwt_trace_instant("io", "written", done);
     if (advance(t, (size_t)done))
       return 1;
     if ((size_t)done < size)
@@ -325,6 +328,8 @@ static void on_written(uv_write_t *req, int status)
 
   if (t->ended)
     return;
+  if (status == 0)
+    lwt_trace_instant("io", "written", (int64_t)t->batch);
   done = status < 0 ? lwt__unix_error(status) : advance(t, t->batch);
   if (done == 0)
     done = push(t);

@@ -7,6 +7,7 @@
  */
 #include "thread_internal.h"
 
+#include <lwt/trace.h>
 #include <string.h>
 
 static void run_task(struct task *task)
@@ -25,6 +26,7 @@ static struct lwt_resolver returned(struct work *w)
   w->r.lwt_private = NULL;
   lwt__unix_remove(&w->object);
   inbox->jobs--;
+  lwt_trace_instant("work", "end", (int64_t)inbox->jobs);
   lwt__inbox_busy(inbox);
   return r;
 }
@@ -104,6 +106,7 @@ lwt_t *lwt__work(struct work *w, enum pool pool, const char *what, const char *w
   }
   lwt__unix_add(&w->object, NULL, work_cut);
   inbox->jobs++;
+  lwt_trace_instant("work", "begin", (int64_t)inbox->jobs);
   lwt__inbox_busy(inbox);
   return p;
 }

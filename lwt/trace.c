@@ -23,7 +23,8 @@ struct tracer {
   void *env;
   uint64_t spans; /* numbers given */
   unsigned track, open; /* open: begun on the track, not ended */
-  int failed, shared;
+  int failed, shared, stopping;
+  uint64_t now; /* of the last event */
   size_t len;
   char buf[ROOM];
 };
@@ -68,14 +69,16 @@ static void put_text(struct tracer *t, const char *s, size_t n)
 static struct tracer *event(const char *phase, const char *category, const char *name)
 {
   struct tracer *t = lwt__t.tracer;
-  uint64_t now = lwt_now();
 
+  /* At the end there may be no engine, and none is to be made. */
+  if (!t->stopping || lwt__t.engine)
+    t->now = lwt_now();
   if (ROOM - t->len < EVENT)
     flush(t);
   t->open += *phase == 'B';
   t->open -= *phase == 'E' && t->open;
   put(t, "{\"ph\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":%llu.%03u,\"cat\":\"", phase,
-      t->track, (unsigned long long)(now / 1000), (unsigned)(now % 1000));
+      t->track, (unsigned long long)(t->now / 1000), (unsigned)(t->now % 1000));
   put_text(t, category, 20);
   put(t, "\",\"name\":\"");
   put_text(t, name, LWT_NAME_MAX);
@@ -239,6 +242,8 @@ static int start(lwt_trace_fn *sink, void *env, int shared, int first)
   t->sink = sink;
   t->env = env;
   t->shared = shared;
+  t->stopping = 0;
+  t->now = 0;
   t->failed = 0;
   t->spans = 0;
   t->open = 0;
@@ -276,6 +281,7 @@ int lwt_trace_stop(void)
 
   if (!t)
     return LWT_ENOENT;
+  t->stopping = 1;
   lwt__notes_end_spans();
   while (t->open)
     put_end(event("E", "call", ""));

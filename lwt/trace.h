@@ -11,6 +11,9 @@
  * asynchronous spans: from where they begin to wait until their callback starts
  * (a frame: until it settles), or until they are given up.
  *
+ * A trace takes memory for each promise that waits, and keeps those apart that
+ * else become one another: endless loops of binds or frames grow while traced.
+ *
  * Events collect in 64 KiB and are handed on in pieces that end between two
  * events.  The last piece comes with lwt_trace_stop(), lwt_cleanup() or exit().
  * A program that is killed leaves a file that lacks its last piece and the `]';

@@ -6,6 +6,7 @@
 #include "tcp.h"
 
 #include <inttypes.h>
+#include <lwt/trace.h>
 #include <string.h>
 
 /* ---- Entering and leaving ---------------------------------------------- */
@@ -153,13 +154,14 @@ static void input(struct net_stack *s, const struct net_ip_info *ip,
     lwt_buf_free(payload);
 }
 
-void net_tcp_input_begin(struct net_stack *s)
+void net_tcp_input_begin(struct net_stack *s, size_t len)
 {
   if (!s->tcp->input) {
     s->tcp->input = 1;
     s->tcp->depth++;
   }
   s->stats.tcp_rx++;
+  lwt_trace_instant("tcp", "received", len);
 }
 
 void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
@@ -168,7 +170,7 @@ void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
   struct tcp_repr r;
   int code;
 
-  net_tcp_input_begin(s);
+  net_tcp_input_begin(s, segment->total);
   if (ip->broadcast || !net_ip_is_unicast(s, &ip->src)) { /* MUST-57, MUST-63 */
     s->stats.tcp_malformed++;
     goto drop;

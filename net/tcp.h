@@ -580,8 +580,8 @@ int net_tcp_is_next(const struct tcp_conn *c, const struct tcp_repr *r);
 /* The same for such a segment as net_tcp_conn_input(). */
 void net_tcp_conn_next(struct tcp_conn *c, const struct tcp_repr *r,
                        struct lwt_buf *payload);
-/* A segment comes in: the batch ends with net_tcp_input_done(). */
-void net_tcp_input_begin(struct net_stack *s);
+/* A segment of len bytes comes in: the batch ends with net_tcp_input_done(). */
+void net_tcp_input_begin(struct net_stack *s, size_t len);
 /* Returns 0, or -1 if the segment must be dropped. */
 int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r);
 void net_tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt);

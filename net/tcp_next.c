@@ -110,7 +110,7 @@ int net_tcp_input_next(struct net_stack *s, struct lwt_buf *frame)
       !checksum_ok(frame, len))
     return 0;
   s->stats.ip_rx++;
-  net_tcp_input_begin(s);
+  net_tcp_input_begin(s, len);
   if (frame->total > TCP + len)
     lwt_buf_trim(frame, frame->total - TCP - len);
   net_tcp_conn_next(c, &r, lwt_buf_pull(frame, TCP + r.header));

@@ -8,6 +8,7 @@
  */
 #include "tcp.h"
 
+#include <lwt/trace.h>
 #include <string.h>
 
 enum { CSUM_OFFSET = 16 };
@@ -32,6 +33,7 @@ static int transmit(struct net_stack *s, const struct lwt_addr *local,
     return LWT_ENOMEM;
   net_csum_finish(s, local, remote, NET_PROTO_TCP, CSUM_OFFSET, segment);
   s->stats.tcp_tx++;
+  lwt_trace_instant("tcp", "sent", segment->total);
   return net_ip_send(s, local, remote, NET_PROTO_TCP, 0, 0, 1, segment);
 }
 
