@@ -30,7 +30,7 @@ work=$tmp/work
 # that are not listed come last.
 pages=
 for page in index tutorial promises frames scopes streams fibers sync streams unix networking \
-            xen observe testing coming-from architecture semantics study benchmarks \
+            xen observe testing coming-from architecture semantics properties study benchmarks \
             $(cd "$doc" && ls ./*.md); do
   page=$(basename "$page" .md)
   case " $pages " in *" $page "*) continue ;; esac
