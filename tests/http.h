@@ -18,10 +18,12 @@
 #define TESTS_HTTP_H
 
 #include "net/lwt-http.h"
-#include "tests/tap.h"
 
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
 #include <lwt/engine.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define HTTP_OUT (4u << 20)
 

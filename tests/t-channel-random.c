@@ -9,11 +9,12 @@
  * still its sender's.
  * Run by hand: t-channel-random SEED [COUNT].
  */
+#define LWT_TEST_SHORT
 #include <lwt/channel.h>
 #include <lwt/engine.h>
+#include <lwt/test.h>
 #include <stdlib.h>
-
-#include "tap.h"
+#include <string.h>
 
 enum { CHANNELS = 3, OPS = 400, ELEMENTS = 2000, CASES = 4 };
 enum { PENDING, DONE, CANCELED, GONE };
@@ -364,5 +365,5 @@ int main(int argc, char **argv)
   if (wrong)
     printf("# seed %" PRIu64 ": not so: %s\n", seed + i - 1, wrong);
   lwt_cleanup();
-  return tap_done();
+  return lwt_test_done();
 }

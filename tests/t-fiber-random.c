@@ -13,6 +13,7 @@
 #include <lwt/scope.h>
 #include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sem.h"
 

@@ -6,9 +6,11 @@
  * their exact size, so that the sanitizers see a read too far.
  */
 #include "net/http_site.h"
-#include "tests/tap.h"
 
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct net_http_limits limits = { 64, 400, 8 };
 

@@ -1,8 +1,10 @@
 /* t-unix-fiber.c - stacks of fibers that the system gives: guards, no memory.
  * SPDX-License-Identifier: ISC
  */
+#define LWT_TEST_SHORT
 #include <lwt/fiber.h>
 #include <lwt/platform.h>
+#include <lwt/test.h>
 
 #include <signal.h>
 #include <stdlib.h>
@@ -10,8 +12,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "tap.h"
 
 /* ---- Overflow ------------------------------------------------------------ */
 
@@ -143,5 +143,5 @@ int main(void)
   is_int(lwt_live(), 0, "nothing is left");
   is_int(lwt_cleanup(), 0, "the stacks are given back");
   lwt_platform_cleanup();
-  return tap_done();
+  return lwt_test_done();
 }

@@ -1,14 +1,15 @@
 /* t-unix-file.c - files, directories, temporary ones; parts of the groups FD, IO.
  * SPDX-License-Identifier: ISC
  */
-#include "failalloc.h"
 #include "plain.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
 #include <fcntl.h>
 #include <lwt-unix.h>
 #include <lwt-unix/file.h>
+#include <lwt/test.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static char root[] = "/tmp/lwt-t-unix-file-XXXXXX";
@@ -350,17 +351,17 @@ static void lost(struct lwt_error error, const char *where)
 
 static void no_memory(void)
 {
-  struct failalloc_result r;
+  struct lwt_test_result r;
   struct lwt_names *left;
   size_t i, temps = 0;
   struct lwt_dir *d;
 
   lwt_on_lost(lost);
-  r = failalloc_each(everything, NULL, NULL);
+  r = lwt_test_each_allocation(everything, NULL, NULL);
   lwt_on_lost(NULL);
   ok(r.runs > 40, "%zu runs with a failing allocation", r.runs);
   is_int(r.alive, 0, "no promise is left");
-  is_int(r.leaked, 0, "no memory is left");
+  is_int(r.lost, 0, "no memory is left");
   d = value_of(lwt_dir_open(root));
   left = value_of(lwt_dir_read(d, 100));
   for (i = 0; i < left->n; i++)
@@ -374,7 +375,7 @@ int main(void)
 {
   size_t fds;
 
-  failalloc_init();
+  lwt_test_memory();
   if (!mkdtemp(root))
     return 1;
   lwt_platform_engine(); /* libuv keeps some descriptors of its own */
@@ -397,5 +398,5 @@ int main(void)
   is_int(lwt_buf_live(), 0, "no packet left");
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -1,14 +1,15 @@
 /* t-unix-fork.c - a loop after fork(), and kill -USR1.
  * SPDX-License-Identifier: ISC
  */
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <lwt-unix.h>
 #include <lwt-unix/pipe.h>
 #include <lwt-unix/thread.h>
+#include <lwt/test.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,5 +212,5 @@ int main(void)
   lwt_platform_cleanup();
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -2,15 +2,16 @@
  * SPDX-License-Identifier: ISC
  */
 #define _GNU_SOURCE /* posix_openpt, pipe2 */
-#include "failalloc.h"
 #include "plain.h"
-#include "tap.h"
 
+#define LWT_TEST_SHORT
 #include <fcntl.h>
 #include <lwt-unix.h>
 #include <lwt-unix/pipe.h>
+#include <lwt/test.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 static int outcome(void *p, void **value)
@@ -364,21 +365,21 @@ static void lost(struct lwt_error error, const char *where)
 
 static void no_memory(void)
 {
-  struct failalloc_result r;
+  struct lwt_test_result r;
 
   lwt_on_lost(lost);
-  r = failalloc_each(everything, NULL, NULL);
+  r = lwt_test_each_allocation(everything, NULL, NULL);
   lwt_on_lost(NULL);
   ok(r.runs > 8, "%zu runs with a failing allocation", r.runs);
   is_int(r.alive, 0, "no promise is left");
-  is_int(r.leaked, 0, "no memory is left");
+  is_int(r.lost, 0, "no memory is left");
 }
 
 int main(void)
 {
   size_t fds;
 
-  failalloc_init();
+  lwt_test_memory();
   if (!mkdtemp(dir))
     return 1;
   snprintf(path, sizeof path, "%s/socket", dir);
@@ -399,5 +400,5 @@ int main(void)
   is_int(lwt_buf_live(), 0, "no packet left");
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -1,16 +1,16 @@
 /* t-unix-process.c - sub-processes; the group SIG.
  * SPDX-License-Identifier: ISC
  */
-#include "failalloc.h"
-#include "tap.h"
-
+#define LWT_TEST_SHORT
 #include <errno.h>
 #include <fcntl.h>
 #include <lwt-unix.h>
 #include <lwt-unix/pipe.h>
 #include <lwt-unix/process.h>
+#include <lwt/test.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -242,14 +242,14 @@ static void lost(struct lwt_error error, const char *where)
 
 static void no_memory(void)
 {
-  struct failalloc_result r;
+  struct lwt_test_result r;
 
   lwt_on_lost(lost);
-  r = failalloc_each(everything, NULL, NULL);
+  r = lwt_test_each_allocation(everything, NULL, NULL);
   lwt_on_lost(NULL);
   ok(r.runs > 8, "%zu runs with a failing allocation", r.runs);
   is_int(r.alive, 0, "no promise is left");
-  is_int(r.leaked, 0, "no memory is left");
+  is_int(r.lost, 0, "no memory is left");
   while (waitpid(-1, NULL, 0) > 0)
     ; /* of loops that have ended */
 }
@@ -259,7 +259,7 @@ int main(void)
   size_t fds;
   int fd;
 
-  failalloc_init();
+  lwt_test_memory();
   for (fd = 3; fd < 1000; fd++)
     fcntl(fd, F_SETFD, FD_CLOEXEC); /* of who started us */
   lwt_platform_engine(); /* libuv keeps some descriptors of its own */
@@ -278,5 +278,5 @@ int main(void)
   is_int(open_fds(), fds, "no descriptor is left");
   is_int(lwt_timers(), 0, "no timer left");
   is_int(lwt_live(), 0, "no promise left");
-  return tap_done();
+  return lwt_test_done();
 }

@@ -4,6 +4,7 @@
 #include "fakexen.h"
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
+#include <string.h>
 
 static char heard[1 << 20];
 static size_t n_heard, appetite; /* bytes that the daemon takes a turn */

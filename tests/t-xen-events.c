@@ -4,6 +4,7 @@
 #include "fakexen.h"
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
+#include <string.h>
 
 static uint32_t a[200], b[200];
 

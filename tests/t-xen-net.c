@@ -4,6 +4,8 @@
 #include "fakenet.h"
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
+#include <stdlib.h>
+#include <string.h>
 
 static struct got {
   unsigned calls, packets, bad;

@@ -5,6 +5,7 @@
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
 
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -5,6 +5,7 @@
 #include "fakestore.h"
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
+#include <string.h>
 
 static int code(lwt_t *p)
 {
