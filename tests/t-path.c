@@ -17,7 +17,7 @@ static void plain_path(void)
 {
   struct lwt_resolver r;
   struct cb f = { 0 };
-  struct lwt_path path;
+  struct lwt_path path = { 0 };
   lwt_t *p;
   int line, before = lwt_debug(1);
 
@@ -101,7 +101,7 @@ LWT_STEP passing_step(struct lwt_frame *frame)
 static void awaits(void)
 {
   struct lwt_resolver r;
-  struct lwt_path path;
+  struct lwt_path path = { 0 };
   int line, before = lwt_debug(1);
   lwt_t *p = lwt_wait(&r), *q;
 
@@ -129,7 +129,7 @@ static void bounded(void)
 {
   struct lwt_resolver r;
   struct cb f = { 0 };
-  struct lwt_path path;
+  struct lwt_path path = { 0 };
   int i, first, last, before = lwt_debug(1);
   lwt_t *p = lwt_wait(&r);
 
@@ -183,7 +183,7 @@ static void off(void)
 {
   struct lwt_resolver r;
   struct cb f = { 0 };
-  struct lwt_path path;
+  struct lwt_path path = { 0 };
   lwt_t *p = lwt_bind(lwt_wait(&r), cb_bind, &f);
   int before = lwt_debug(0), line = __LINE__ + 2;
 
