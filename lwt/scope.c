@@ -113,7 +113,8 @@ static void stop(struct lwt_scope *s)
     stop_node(&t->p);
   if (s->body.w.source)
     stop_node(&s->body);
-  open_gate(s);
+  if (!s->ending) /* else it opens when the last thread has settled */
+    open_gate(s);
   lwt__t.draining = draining;
 }
 

@@ -195,6 +195,19 @@ static void refuses_to_die(void)
   group_end(&g);
 
   g = (struct group){ .tasks = 0 };
+  p = lwt_scope(stubborn_body, &g);
+  if (pending(p))
+    lwt_scope_stop(g.scope);
+  if (pending(p))
+    lwt_scope_stop(g.scope);
+  ok(pending(p) && noted("canceled canceled"), "... also if it goes on after that");
+  if (pending(p))
+    lwt_scope_stop(g.scope);
+  ok(is(p, 0) && noted("canceled"), "... until it ends");
+  lwt_drop(p);
+  group_end(&g);
+
+  g = (struct group){ .tasks = 0 };
   p = lwt_scope(group_body, (g.waits = 1, &g));
   if (pending(p)) {
     lwt_spawn(g.scope, lwt_wait(&g.r[0]));
