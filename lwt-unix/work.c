@@ -111,15 +111,20 @@ lwt_t *lwt__work(struct work *w, enum pool pool, const char *what, const char *w
   return p;
 }
 
-/* In the child no thread has it: what one may have been changing is left alone. */
+/* In the child no thread has it: what one may have been changing is left alone,
+ * but for the record itself, whose first member w is. */
 static void lost_in_fork(struct mail *mail, int ended)
 {
   struct work *w = CONTAINER(mail, struct work, task.mail);
+  struct lwt_loop *inbox = w->task.inbox;
   struct lwt_resolver r = returned(w);
 
   (void)ended;
   if (w->task.state == TASK_QUEUED)
     w->drop(w, 0);
+  else
+    lwt__free(w);
+  lwt__inbox_release(inbox);
   lwt_reject(&r, LWT_ECANCELED, "fork");
 }
 

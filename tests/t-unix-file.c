@@ -107,7 +107,7 @@ static void positions(void)
 static void large(void)
 {
   enum { SIZE = 1000003 };
-  uint8_t *bytes = malloc(SIZE), *got = malloc(SIZE);
+  uint8_t *bytes = malloc(SIZE), *got = malloc(SIZE + 1);
   struct lwt_file *f = opened("large", O_RDWR | O_CREAT);
   size_t n = 0;
   intptr_t now;
