@@ -5,7 +5,7 @@
  * (`ready`), until a promise wants them.  The handle is referenced while one
  * does.
  */
-#include "unix.h"
+#include "tcp.h"
 
 #include <errno.h>
 #include <lwt-unix/pipe.h>
@@ -21,12 +21,7 @@ struct listener {
   uint8_t ended;    /* uv_close() was called */
   uint8_t closed;   /* libuv is through */
   uint8_t released; /* the program has closed it */
-  union {
-    uv_handle_t any;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-  } handle;
+  union stream_handle handle;
 };
 
 static struct listener *listener_of(struct lwt_listener *listener)

@@ -1,4 +1,4 @@
-/* tcp.h - what tcp.c, tcp_io.c and pipe.c share.
+/* tcp.h - what tcp.c, tcp_io.c, pipe.c and listener.c share.
  * SPDX-License-Identifier: ISC
  */
 #ifndef LWT_UNIX_TCP_H
@@ -13,6 +13,14 @@ enum shut { OPEN, SHUTTING, SHUT };
 /* A connection; a local socket; a pipe or terminal, which has no two sides that
  * could be shut down and read to their end. */
 enum stream { TCP, LOCAL, PIPE };
+
+/* A socket of libuv's, as what one looks at it. */
+union stream_handle {
+  uv_handle_t any;
+  uv_stream_t stream;
+  uv_tcp_t tcp;
+  uv_pipe_t pipe;
+};
 
 struct tcp {
   struct lwt_flow flow;
@@ -48,12 +56,7 @@ struct tcp {
   struct lwt_resolver closer; /* connecting: of the flow */
   uint64_t left; /* unsent at the last tick of a close */
 
-  union {
-    uv_handle_t any;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-  } handle;
+  union stream_handle handle;
   uv_timer_t timer;
   union {
     uv_connect_t connect;

@@ -116,8 +116,7 @@ static void begin(struct each *e, void *element)
     return;
   }
   memset(r, 0, sizeof *r);
-  r->hook.kind = K_HOOK;
-  r->hook.refs = 1;
+  lwt__node_init(&r->hook, K_HOOK, NULL, 1);
   r->hook.fn = (void *)settled;
   r->each = e;
   r->i = i;

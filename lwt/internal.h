@@ -451,6 +451,18 @@ static inline int lwt__node_pooled(const struct promise *p)
 #endif
 }
 
+/* A pending promise that nobody waits for; its size class is not touched. */
+static inline void lwt__node_init(struct promise *p, enum kind kind, const char *where,
+                                  unsigned refs)
+{
+  p->state = LWT_PENDING;
+  p->kind = kind;
+  p->flags = 0;
+  p->refs = refs;
+  p->waiters = NULL;
+  p->w.source = 0;
+  p->where = where;
+}
 static inline void *lwt__node(size_t size, enum kind kind, const char *where)
 {
   struct promise *p;
@@ -467,14 +479,8 @@ static inline void *lwt__node(size_t size, enum kind kind, const char *where)
   if (unlikely(!p))
     return NULL;
   lwt__t.live++;
-  p->state = LWT_PENDING;
   p->class = size <= 512 ? (size + 15) / 16 : 0;
-  p->kind = kind;
-  p->flags = 0;
-  p->refs = 1;
-  p->waiters = NULL;
-  p->w.source = 0;
-  p->where = where;
+  lwt__node_init(p, kind, where, 1);
   return p;
 }
 

@@ -48,14 +48,9 @@ static int active(const struct lwt_scope *s)
 
 static lwt_t *gate(struct lwt_scope *s, unsigned flags)
 {
-  s->gate.state = LWT_PENDING;
-  s->gate.kind = K_WAIT;
+  lwt__node_init(&s->gate, K_WAIT, ((struct promise *)(void *)s)->where, 1);
   s->gate.flags = (uint16_t)(F_RESOLVER | flags);
-  s->gate.refs = 1;
-  s->gate.waiters = NULL;
   s->gate.fn = s->gate.env = NULL;
-  s->gate.w.source = 0;
-  s->gate.where = ((struct promise *)(void *)s)->where;
   return H(&s->gate);
 }
 
@@ -190,17 +185,6 @@ static void hook(struct lwt_scope *s, struct promise *node, lwt__hook_fn *fn,
   node->fn = (void *)fn;
   node->env = s;
   lwt__hook(source, &node->w);
-}
-
-static void init_node(struct promise *node)
-{
-  node->state = LWT_PENDING;
-  node->kind = K_HOOK;
-  node->flags = 0;
-  node->refs = 0;
-  node->waiters = NULL;
-  node->w.source = 0;
-  node->where = NULL;
 }
 
 /* ---- Threads --------------------------------------------------------------- */
@@ -434,8 +418,8 @@ LWT_STEP scope_step(struct lwt_frame *frame)
   int code;
 
   lwt_begin(s);
-  init_node(&s->body);
-  init_node(&s->alarm);
+  lwt__node_init(&s->body, K_HOOK, NULL, 0);
+  lwt__node_init(&s->alarm, K_HOOK, NULL, 0);
   s->gate.state = LWT_FULFILLED;
   s->gate.where = ((struct promise *)(void *)frame)->where;
   s->result.state = LWT_PENDING;

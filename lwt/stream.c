@@ -560,8 +560,7 @@ struct source *lwt__source_new(const struct lwt_elements *type)
   if (!src)
     return NULL;
   memset(src, 0, sizeof *src);
-  src->hook.kind = K_HOOK;
-  src->hook.refs = 1;
+  lwt__node_init(&src->hook, K_HOOK, NULL, 1);
   src->hook.fn = (void *)pulled;
   if (type)
     src->type = *type;

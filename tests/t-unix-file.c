@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: ISC
  */
 #include "plain.h"
+#include "unix-calls.h"
 
-#define LWT_TEST_SHORT
 #include <fcntl.h>
 #include <lwt-unix.h>
 #include <lwt-unix/file.h>
@@ -24,16 +24,6 @@ static const char *at(const char *name)
   return text;
 }
 
-static int outcome(void *p, void **value)
-{
-  void *got = NULL;
-  int code = lwt_run_value(p, &got).code;
-
-  if (value)
-    *value = got;
-  return code;
-}
-
 static void *value_of(void *p)
 {
   void *value = NULL;
@@ -42,27 +32,9 @@ static void *value_of(void *p)
   return value;
 }
 
-static intptr_t number(void *p)
-{
-  void *value = NULL;
-  int code = outcome(p, &value);
-
-  return code ? code : (intptr_t)value;
-}
-
 static struct lwt_file *opened(const char *name, int flags)
 {
   return value_of(lwt_file_open(at(name), flags, 0600));
-}
-
-static size_t open_fds(void)
-{
-  size_t n = 0;
-  int fd;
-
-  for (fd = 0; fd < 1000; fd++)
-    n += fcntl(fd, F_GETFD) >= 0;
-  return n;
 }
 
 /* ---- Reading and writing ----------------------------------------------- */
@@ -343,25 +315,13 @@ static void everything(void *env)
   lwt_platform_cleanup();
 }
 
-static void lost(struct lwt_error error, const char *where)
-{
-  (void)error;
-  (void)where;
-}
-
 static void no_memory(void)
 {
-  struct lwt_test_result r;
   struct lwt_names *left;
   size_t i, temps = 0;
   struct lwt_dir *d;
 
-  lwt_on_lost(lost);
-  r = lwt_test_each_allocation(everything, NULL, NULL);
-  lwt_on_lost(NULL);
-  ok(r.runs > 40, "%zu runs with a failing allocation", r.runs);
-  is_int(r.alive, 0, "no promise is left");
-  is_int(r.lost, 0, "no memory is left");
+  no_memory_of(everything, 40);
   d = value_of(lwt_dir_open(root));
   left = value_of(lwt_dir_read(d, 100));
   for (i = 0; i < left->n; i++)

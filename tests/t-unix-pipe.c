@@ -3,8 +3,8 @@
  */
 #define _GNU_SOURCE /* posix_openpt, pipe2 */
 #include "plain.h"
+#include "unix-calls.h"
 
-#define LWT_TEST_SHORT
 #include <fcntl.h>
 #include <lwt-unix.h>
 #include <lwt-unix/pipe.h>
@@ -13,34 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-
-static int outcome(void *p, void **value)
-{
-  void *got = NULL;
-  int code = lwt_run_value(p, &got).code;
-
-  if (value)
-    *value = got;
-  return code;
-}
-
-static intptr_t number(void *p)
-{
-  void *value = NULL;
-  int code = outcome(p, &value);
-
-  return code ? code : (intptr_t)value;
-}
-
-static size_t open_fds(void)
-{
-  size_t n = 0;
-  int fd;
-
-  for (fd = 0; fd < 1000; fd++)
-    n += fcntl(fd, F_GETFD) >= 0;
-  return n;
-}
 
 static int state(void *p)
 {
@@ -357,24 +329,6 @@ static void everything(void *env)
   lwt_platform_cleanup();
 }
 
-static void lost(struct lwt_error error, const char *where)
-{
-  (void)error;
-  (void)where;
-}
-
-static void no_memory(void)
-{
-  struct lwt_test_result r;
-
-  lwt_on_lost(lost);
-  r = lwt_test_each_allocation(everything, NULL, NULL);
-  lwt_on_lost(NULL);
-  ok(r.runs > 8, "%zu runs with a failing allocation", r.runs);
-  is_int(r.alive, 0, "no promise is left");
-  is_int(r.lost, 0, "no memory is left");
-}
-
 int main(void)
 {
   size_t fds;
@@ -394,7 +348,7 @@ int main(void)
   stdio();
   terminals();
   lwt_platform_cleanup();
-  no_memory();
+  no_memory_of(everything, 8);
   is_int(open_fds(), fds, "no descriptor is left");
   rmdir(dir);
   is_int(lwt_buf_live(), 0, "no packet left");

@@ -1,7 +1,8 @@
 /* t-unix-process.c - sub-processes; the group SIG.
  * SPDX-License-Identifier: ISC
  */
-#define LWT_TEST_SHORT
+#include "unix-calls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <lwt-unix.h>
@@ -16,32 +17,13 @@
 
 #define SH(script) (const char *const[]){ "/bin/sh", "-c", (script), NULL }
 
-static int outcome(void *p, void **value)
-{
-  void *got = NULL;
-  int code = lwt_run_value(p, &got).code;
-
-  if (value)
-    *value = got;
-  return code;
-}
-
-static intptr_t number(void *p)
+/* A status may be a small negative number, an error is a large one. */
+static intptr_t status_of(void *p)
 {
   void *value = NULL;
   int code = outcome(p, &value);
 
   return code ? -1000 + code : (intptr_t)value;
-}
-
-static size_t open_fds(void)
-{
-  size_t n = 0;
-  int fd;
-
-  for (fd = 0; fd < 1000; fd++)
-    n += fcntl(fd, F_GETFD) >= 0;
-  return n;
 }
 
 static int no_children(void)
@@ -60,9 +42,9 @@ static void statuses(void)
   w[1] = lwt_process_wait(p);
   w[2] = lwt_process_wait(p);
   lwt_drop(LWT_UNTYPED(w[2]));
-  is_int(number(w[0]), 42, "SIG-01 its exit status");
-  is_int(number(w[1]), 42, "for all that wait");
-  is_int(number(lwt_process_wait(p)), 42, "and afterwards");
+  is_int(status_of(w[0]), 42, "SIG-01 its exit status");
+  is_int(status_of(w[1]), 42, "for all that wait");
+  is_int(status_of(lwt_process_wait(p)), 42, "and afterwards");
   is_int(lwt_process_kill(p, SIGTERM), LWT_ENOENT, "it has ended");
   lwt_process_free(p);
   ok(no_children(), "SIG-02 no zombie");
@@ -72,19 +54,19 @@ static void statuses(void)
   c.argv = SH("exit 2");
   lwt_process_spawn(&c, &q);
   ok(p->pid != q->pid, "two processes");
-  is_int(number(lwt_process_wait(q)), 2, "SIG-01 the right one's status");
-  is_int(number(lwt_process_wait(p)), 1, "SIG-01 each");
+  is_int(status_of(lwt_process_wait(q)), 2, "SIG-01 the right one's status");
+  is_int(status_of(lwt_process_wait(p)), 1, "SIG-01 each");
   lwt_process_free(p);
   lwt_process_free(q);
 
   c.argv = SH("kill -TERM $$; sleep 100");
   lwt_process_spawn(&c, &p);
-  is_int(number(lwt_process_wait(p)), -SIGTERM, "SIG-01 ended by a signal");
+  is_int(status_of(lwt_process_wait(p)), -SIGTERM, "SIG-01 ended by a signal");
   lwt_process_free(p);
   c.argv = SH("exec sleep 100");
   lwt_process_spawn(&c, &p);
   is_int(lwt_process_kill(p, SIGKILL), 0, "kill");
-  is_int(number(lwt_process_wait(p)), -SIGKILL, "killed");
+  is_int(status_of(lwt_process_wait(p)), -SIGKILL, "killed");
   lwt_process_free(p);
 }
 
@@ -121,7 +103,7 @@ static void streams(void)
   is_int(number(lwt_flow_read(p->out, bytes, 20)), 9, "SIG-06 read its stdout");
   is_int(memcmp(bytes, "got word\n", 9), 0, "what it wrote");
   is_int(number(lwt_flow_read(p->err, bytes, 20)), 4, "SIG-06 read its stderr");
-  is_int(number(lwt_process_wait(p)), 0, "it ends");
+  is_int(status_of(lwt_process_wait(p)), 0, "it ends");
   lwt_process_free(p);
 }
 
@@ -234,22 +216,9 @@ static void everything(void *env)
   lwt_platform_cleanup();
 }
 
-static void lost(struct lwt_error error, const char *where)
-{
-  (void)error;
-  (void)where;
-}
-
 static void no_memory(void)
 {
-  struct lwt_test_result r;
-
-  lwt_on_lost(lost);
-  r = lwt_test_each_allocation(everything, NULL, NULL);
-  lwt_on_lost(NULL);
-  ok(r.runs > 8, "%zu runs with a failing allocation", r.runs);
-  is_int(r.alive, 0, "no promise is left");
-  is_int(r.lost, 0, "no memory is left");
+  no_memory_of(everything, 8);
   while (waitpid(-1, NULL, 0) > 0)
     ; /* of loops that have ended */
 }
