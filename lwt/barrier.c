@@ -1,7 +1,7 @@
 /* barrier.c - all wait until the last has come.
  * SPDX-License-Identifier: ISC
  */
-#include "internal.h"
+#include "queue.h"
 
 lwt_t *lwt_barrier_wait_at(struct lwt_barrier *b, const char *where)
 {

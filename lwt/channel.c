@@ -5,6 +5,7 @@
  * Who makes room or brings an element serves the head of the other queue at
  * once; callbacks run from the ready queue, when all is in order.
  */
+#include "queue.h"
 #include "select.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* condition.c - waiting for a signal, with a mutex if wanted.
  * SPDX-License-Identifier: ISC
  */
-#include "internal.h"
+#include "queue.h"
 
 struct wait_locked {
   struct lwt_frame frame;

@@ -5,6 +5,7 @@
  * gets a record, whose hook is run when it settles.  The frame waits in `room`
  * when too many run, and in `room` again at the end until none is left.
  */
+#include "queue.h"
 #include "each.h"
 
 #include <lwt/stream.h>

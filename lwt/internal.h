@@ -616,6 +616,10 @@ static inline lwt_t *lwt__oom(void)
 {
   return H(&lwt__no_memory);
 }
+/* A fulfilled promise with a grant. */
+lwt_t *lwt__granted(void *value, lwt_drop_fn *undo);
+/* Fulfil p with a grant: if nobody receives it, undo(value) is called. */
+void lwt__grant(struct promise *p, void *value, lwt_drop_fn *undo);
 
 /* ---- chain.c, combine.c, select.c, frame.c, cancel.c, timer.c, loop.c --- */
 
@@ -677,20 +681,6 @@ void lwt__run_timer(struct promise *p);
 /* Take a timer out of the wheel. */
 void lwt__timer_remove(struct promise *p);
 
-static inline int lwt__queue_empty(struct lwt_queue *queue)
-{
-  return !Q(queue)->waiters;
-}
-
-/* A promise at the end of a wait queue, which is the list of waiters of
- * `queue`; cancel takes it out.  a, b: what it waits with, in fn and env. */
-lwt_t *lwt__wait_in(struct promise *queue, void *a, void *b, const char *where);
-/* The promise at the head of a queue, taken out; NULL if there is none. */
-struct promise *lwt__queue_pop(struct promise *queue);
-/* A fulfilled promise with a grant. */
-lwt_t *lwt__granted(void *value, lwt_drop_fn *undo);
-/* Fulfil p with a grant: if nobody receives it, undo(value) is called. */
-void lwt__grant(struct promise *p, void *value, lwt_drop_fn *undo);
 /* Settle the earliest timers that are due by now, those of one slot, so that
  * their callbacks find them in the cache.  Returns 0 when none is left. */
 int lwt__timers_run(uint64_t now);

@@ -6,7 +6,7 @@
  * paused the engine is only polled, and not before POLL_AFTER of them have
  * run, because a poll costs more than a hundred of them.
  */
-#include "internal.h"
+#include "queue.h"
 
 #include <lwt/trace.h>
 

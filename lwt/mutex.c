@@ -1,7 +1,7 @@
 /* mutex.c - a lock that is handed over, first come, first served.
  * SPDX-License-Identifier: ISC
  */
-#include "internal.h"
+#include "queue.h"
 
 static void undo_lock(void *m)
 {

@@ -1,7 +1,7 @@
 /* mvar.c - a mailbox for one value.
  * SPDX-License-Identifier: ISC
  */
-#include "internal.h"
+#include "queue.h"
 
 lwt_t *lwt_mvar_put_owned_at(struct lwt_mvar *m, void *value, lwt_drop_fn *drop,
                              const char *where)

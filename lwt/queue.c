@@ -6,7 +6,7 @@
  * queue, as a grant: a promise that is settled but that nobody receives gives it
  * back again.
  */
-#include "internal.h"
+#include "queue.h"
 
 lwt_t *lwt__wait_in(struct promise *queue, void *a, void *b, const char *where)
 {

@@ -1,7 +1,7 @@
 /* rwlock.c - many readers or one writer.
  * SPDX-License-Identifier: ISC
  */
-#include "internal.h"
+#include "queue.h"
 
 static void undo_read(void *l)
 {

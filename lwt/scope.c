@@ -13,7 +13,7 @@
  * one more is in reserve, so that a thread that was given to it can always be
  * waited for, even if there is no memory for another one.
  */
-#include "internal.h"
+#include "queue.h"
 
 #include <lwt/scope.h>
 

@@ -1,7 +1,7 @@
 /* semaphore.c - a number of units that are handed over one by one.
  * SPDX-License-Identifier: ISC
  */
-#include "internal.h"
+#include "queue.h"
 
 static void undo_take(void *s)
 {

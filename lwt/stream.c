@@ -4,6 +4,7 @@
  * Read streams.h first.  The model function is get_slow(): what a read does
  * when no element is there.
  */
+#include "queue.h"
 #include "streams.h"
 
 #include <string.h>

@@ -3,6 +3,7 @@
  *
  * A sink is its source: the pointer is the same, with a count of its own.
  */
+#include "queue.h"
 #include "streams.h"
 
 #include <string.h>

@@ -6,7 +6,7 @@
  * whose timer runs to that time.  Keys are in a hash table, and in a list by
  * their last use: the one that was used longest ago makes room for a new one.
  */
-#include "internal.h"
+#include "queue.h"
 
 #include <lwt/throttle.h>
 #include <lwt/timeout.h>
