@@ -5,6 +5,7 @@
 # $top_builddir has the images in tests/xen/.  LWT_XEN_CACHE: where the rig is
 # assembled and kept (default: tests/xen/cache of the build).
 here=$(cd "$(dirname "$0")" && pwd)
+rig=$here/../../lwt-xen/rig
 images=${top_builddir:-.}/tests/xen
 cache=${LWT_XEN_CACHE:-$images/cache}
 skip_all() {
@@ -13,13 +14,13 @@ skip_all() {
 }
 command -v qemu-system-x86_64 >/dev/null 2>&1 || skip_all "no qemu-system-x86_64"
 ls "$images"/*.xen >/dev/null 2>&1 || skip_all "no images: lwt-xen is not built"
-why=$(sh "$here/assemble.sh" "$cache" 2>&1) || skip_all "$why"
+why=$(sh "$rig/assemble.sh" "$cache" 2>&1) || skip_all "$why"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/tests"
 cp "$images"/*.xen "$here/run.sh" "$here/guests.sh" "$scratch/tests"
-sh "$here/boot.sh" "$cache" "$scratch/tests" >"$scratch/serial" 2>&1
+sh "$rig/boot.sh" "$cache" "$scratch/tests" >"$scratch/serial" 2>&1
 tr -d '\r' <"$scratch/serial" >"$images/serial.log"
 
 # Functions of the addresses of a backtrace, on this side, where the tools are.
