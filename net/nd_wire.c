@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { SOURCE = 1, TARGET = 2, PREFIX = 3, MTU = 5, NONCE = 14, ROUTE = 24, SERVERS = 25 };
+enum { SOURCE = 1, TARGET = 2, PREFIX = 3, MTU = 5, NONCE = 14, ROUTE = 24,
+       SERVERS = 25 };
 enum { PREFIX_LEN = 32, SERVERS_LEN = 8, ROUTE_LEN = 8 };
 
 /* ---- Reading ------------------------------------------------------------ */

@@ -206,7 +206,8 @@ static void test_advert(void)
   size_t len;
 
   r = (struct net_nd_repr){ .type = NET_ICMP6_ADVERT, .router = 1, .solicited = 1,
-                            .options = NET_ND_TARGET, .target_mac = { 2, 0, 0, 0, 0, 8 } };
+                            .options = NET_ND_TARGET,
+                            .target_mac = { 2, 0, 0, 0, 0, 8 } };
   memcpy(r.target, global, 16);
   len = net_nd_emit(&r, bytes);
   is_int(parse(global, link_local, 255, len), 0, "an advertisement");
