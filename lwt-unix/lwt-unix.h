@@ -96,7 +96,13 @@ LWT_API int lwt_unix_listen_shared(struct lwt_stack *stack, const struct lwt_add
  *
  * With CAP_NET_ADMIN one that does not exist is made, and goes with the netif.
  * mac: our address on that Ethernet, NULL: a random local one.  The MTU is the
- * interface's.  Returns 0; LWT_EPERM: neither ours nor privileged; LWT_EBUSY:
+ * interface's.
+ *
+ * The netif has the offloads that the kernel agrees to (IFF_VNET_HDR): checksums
+ * both ways, segmentation of TCP, received segments in one piece of up to 64 KB.
+ * ",plain" behind the name switches them off.
+ *
+ * Returns 0; LWT_EPERM: neither ours nor privileged; LWT_EBUSY:
  * somebody has it open; LWT_EINVAL: no such name, or not a tap; LWT_ENODEV: the
  * system has no /dev/net/tun. */
 LWT_API int lwt_unix_tap(const char *ifname, const uint8_t mac[6],

@@ -6,12 +6,17 @@
  * it takes nothing the descriptor is watched for room.
  *
  * Receiving.  While somebody listens, the descriptor is watched; each event
- * reads up to RX_BATCH frames into pages and delivers them as one queue.
+ * reads up to RX_BATCH frames or RX_BYTES into pages and delivers them as one
+ * queue.  A frame begins in a page of its own; the pages that a long one goes on
+ * in are kept until one needs them, so that a short one does not pay for them.
  *
- * The kernel has no offloads switched on.  With IFF_VNET_HDR each frame would
- * be preceded by VNET_HDR bytes, which both paths leave room for.
+ * Offloads.  With IFF_VNET_HDR each frame is preceded by the header of virtio-net
+ * (vnet.h).  What we send may always be unfinished then; what the kernel sends,
+ * once it agreed to (TUNSETOFFLOAD).  Large UDP (UFO, USO) is not asked for: the
+ * stack has no use for datagrams that are to be cut up.
  */
 #include "unix.h"
+#include "vnet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +29,14 @@
 
 #define TX_QUEUE 256u /* frames */
 #define RX_BATCH 64u
+#define RX_BYTES (512u << 10)
 #define SLICES 64 /* of a frame; more are copied together */
-#define VNET_HDR 0u
 #define ETH 14u
 #define VLAN 4u
+#define LARGEST (ETH + VLAN + 65535u)
+#define FIRST (LWT_PAGE_SIZE - LWT_BUF_HEADROOM) /* of a frame, in its first page */
+#define SPARES ((LARGEST - FIRST + LWT_PAGE_SIZE - 1) / LWT_PAGE_SIZE)
+#define PLAIN ",plain" /* behind a name: no offloads */
 
 struct tap {
   struct lwt_netif netif;
@@ -44,7 +53,11 @@ struct tap {
   struct waiters writers;
   struct lwt_buf *first, **last; /* frames to send */
   size_t queued;
-  uint32_t frame; /* longest that we take, without VLAN tag */
+  uint32_t frame; /* longest that we take uncut, without VLAN tag */
+  uint32_t largest; /* longest that comes, with it */
+  uint8_t vnet;     /* frames are preceded by its header */
+  struct lwt_buf *spare; /* pages that the next long frame goes on in */
+  unsigned spares;       /* how many there are */
   char name[IFNAMSIZ];
   uv_poll_t poll;
   uv_prepare_t prepare;
@@ -77,17 +90,24 @@ static void die(struct tap *t)
 
 static ssize_t write_frame(struct tap *t, const struct lwt_buf *frame)
 {
-  struct iovec iov[SLICES];
-  uint8_t linear[ETH + VLAN + 65535];
+  struct virtio_net_hdr vnet;
+  struct iovec iov[1 + SLICES];
+  uint8_t linear[LARGEST];
   const struct lwt_buf *slice;
   ssize_t done;
-  int n = 0;
+  int n = 0, first;
 
-  for (slice = frame; slice && n < SLICES; slice = slice->next)
+  if (t->vnet) {
+    lwt__vnet_of(&vnet, frame);
+    iov[n++] = (struct iovec){ &vnet, sizeof vnet };
+  }
+  first = n;
+  for (slice = frame; slice && n < 1 + SLICES; slice = slice->next)
     iov[n++] = (struct iovec){ slice->data, slice->len };
   if (slice) {
-    iov[0] = (struct iovec){ linear, lwt_buf_copy_out(frame, 0, linear, sizeof linear) };
-    n = 1;
+    iov[first].iov_base = linear;
+    iov[first].iov_len = lwt_buf_copy_out(frame, 0, linear, sizeof linear);
+    n = first + 1;
   }
   do
     done = writev(t->fd, iov, n);
@@ -158,6 +178,13 @@ static void on_prepare(uv_prepare_t *handle)
   }
 }
 
+static int too_long(const struct tap *t, const struct lwt_buf *frame)
+{
+  if (frame->flags & LWT_BUF_GSO && t->vnet)
+    return frame->total > LARGEST;
+  return frame->total > t->frame;
+}
+
 static int tap_send(struct lwt_netif *netif, struct lwt_buf *frame)
 {
   struct tap *t = tap_of(netif);
@@ -167,7 +194,7 @@ static int tap_send(struct lwt_netif *netif, struct lwt_buf *frame)
     flush(t);
   if (t->dead) {
     error = LWT_ENETDOWN;
-  } else if (frame->total > t->frame) {
+  } else if (too_long(t, frame)) {
     error = LWT_EMSGSIZE;
   } else if (t->queued == TX_QUEUE) {
     error = LWT_ENOBUFS;
@@ -199,37 +226,96 @@ static lwt_t *tap_writable(struct lwt_netif *netif)
 
 /* ---- Receiving --------------------------------------------------------- */
 
-/* Read a frame that nobody has room for. */
+/* Read a frame that nobody has room for: its header, or a byte. */
 static ssize_t skip_frame(struct tap *t)
 {
-  char byte;
+  struct virtio_net_hdr head;
 
   t->netif.stats.rx_dropped++;
-  return read(t->fd, &byte, 1);
+  return read(t->fd, &head, t->vnet ? sizeof head : 1);
+}
+
+/* All pages that a frame may go on in.  0: no memory. */
+static int keep_spares(struct tap *t)
+{
+  struct lwt_buf *page;
+
+  while (FIRST + t->spares * LWT_PAGE_SIZE < t->largest) {
+    page = lwt_buf_new(0, LWT_PAGE_SIZE);
+    if (!page)
+      return 0;
+    page->next = t->spare;
+    t->spare = page;
+    t->spares++;
+  }
+  return 1;
+}
+
+/* len bytes were read into the first page and the spare ones: leave those that
+ * were not needed. */
+static void take_spares(struct tap *t, struct lwt_buf *frame, uint32_t len)
+{
+  struct lwt_buf **end = &frame->next;
+  uint32_t left = len > FIRST ? len - FIRST : 0;
+
+  frame->total = len;
+  frame->len = len - left;
+  for (; left; left -= (*end)->len, end = &(*end)->next) {
+    *end = t->spare;
+    t->spare = t->spare->next;
+    t->spares--;
+    if (left < LWT_PAGE_SIZE)
+      (*end)->len = left;
+  }
+  *end = NULL;
+}
+
+static ssize_t read_into(struct tap *t, struct virtio_net_hdr *vnet,
+                         struct lwt_buf *frame)
+{
+  struct iovec iov[3 + SPARES];
+  struct lwt_buf *page;
+  char more; /* longer than it may be */
+  ssize_t got;
+  int n = 0;
+
+  if (t->vnet)
+    iov[n++] = (struct iovec){ vnet, sizeof *vnet };
+  iov[n++] = (struct iovec){ frame->data, FIRST };
+  for (page = t->spare; page; page = page->next)
+    iov[n++] = (struct iovec){ page->data, LWT_PAGE_SIZE };
+  iov[n++] = (struct iovec){ &more, 1 };
+  do
+    got = readv(t->fd, iov, n);
+  while (got < 0 && errno == EINTR);
+  return got;
+}
+
+/* What the kernel says about a frame is believed, but must fit it. */
+static int frame_ok(const struct tap *t, const struct virtio_net_hdr *vnet,
+                    struct lwt_buf *frame)
+{
+  if (t->vnet && lwt__vnet_to(vnet, frame))
+    return 0;
+  return frame->total <= t->frame + VLAN || frame->flags & LWT_BUF_GSO;
 }
 
 /* The next frame; NULL with *got >= 0: dropped, < 0: there is none (errno). */
 static struct lwt_buf *read_frame(struct tap *t, ssize_t *got)
 {
-  uint32_t size = VNET_HDR + t->frame + VLAN;
-  struct lwt_buf *slice, *frame = lwt_buf_chain(LWT_BUF_HEADROOM, size);
-  struct iovec iov[2 + (VNET_HDR + ETH + VLAN + 65535) / LWT_PAGE_SIZE + 1];
-  char more;
-  int n = 0;
+  struct lwt_buf *frame = keep_spares(t) ? lwt_buf_new(LWT_BUF_HEADROOM, FIRST) : NULL;
+  struct virtio_net_hdr vnet;
+  ssize_t head = t->vnet ? (ssize_t)sizeof vnet : 0;
 
   if (!frame) {
     *got = skip_frame(t);
     return NULL;
   }
-  for (slice = frame; slice; slice = slice->next)
-    iov[n++] = (struct iovec){ slice->data, slice->len };
-  iov[n++] = (struct iovec){ &more, 1 }; /* longer than it may be */
-  do
-    *got = readv(t->fd, iov, n);
-  while (*got < 0 && errno == EINTR);
-  if (*got >= (ssize_t)(VNET_HDR + ETH) && *got <= (ssize_t)size) {
-    lwt_buf_trim(frame, size - (uint32_t)*got);
-    return frame;
+  *got = read_into(t, &vnet, frame);
+  if (*got >= head + (ssize_t)ETH && *got - head <= (ssize_t)t->largest) {
+    take_spares(t, frame, (uint32_t)(*got - head));
+    if (frame_ok(t, &vnet, frame))
+      return frame;
   }
   if (*got >= 0)
     t->netif.stats.rx_errors++;
@@ -240,19 +326,21 @@ static struct lwt_buf *read_frame(struct tap *t, ssize_t *got)
 static void receive(struct tap *t)
 {
   struct lwt_buf *first = NULL, **last = &first, *frame;
+  uint32_t bytes = 0;
   ssize_t got = 0;
   unsigned i;
   int gone;
 
-  for (i = 0; i < RX_BATCH && got >= 0; i++) {
+  for (i = 0; i < RX_BATCH && bytes < RX_BYTES && got >= 0; i++) {
     frame = read_frame(t, &got);
     if (!frame)
       continue;
+    bytes += frame->total;
     t->netif.stats.rx_packets++;
-    t->netif.stats.rx_bytes += frame->total;
     *last = frame;
     last = &frame->next_packet;
   }
+  t->netif.stats.rx_bytes += bytes;
   gone = got < 0 && errno != EAGAIN;
   if (first)
     t->input(t->env, first);
@@ -354,6 +442,9 @@ static lwt_t *tap_close(struct lwt_netif *netif)
   lwt_buf_free_queue(t->first);
   t->first = NULL;
   t->queued = 0;
+  lwt_buf_free(t->spare);
+  t->spare = NULL;
+  t->spares = 0;
   die(t);
   return p;
 }
@@ -395,24 +486,54 @@ static int mtu_of(const char *ifname)
   return request.ifr_mtu < 65535 ? request.ifr_mtu : 65535;
 }
 
-/* Returns the descriptor or an error. */
-static int open_tun(const char *ifname)
+/* Returns the descriptor or an error; *vnet: with headers, if the kernel can. */
+static int open_tun(const char *ifname, int *vnet)
 {
   struct ifreq request;
+  unsigned features = 0;
   int error, fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  int head = sizeof(struct virtio_net_hdr);
 
   if (fd < 0) {
     error = lwt__unix_errno();
     return error == LWT_ENOENT ? LWT_ENODEV : error == LWT_EACCES ? LWT_EPERM : error;
   }
+  if (ioctl(fd, TUNGETFEATURES, &features) || !(features & IFF_VNET_HDR))
+    *vnet = 0;
   memset(&request, 0, sizeof request);
   strcpy(request.ifr_name, ifname);
-  request.ifr_flags = IFF_TAP | IFF_NO_PI;
-  if (ioctl(fd, TUNSETIFF, &request) == 0)
+  request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (*vnet ? IFF_VNET_HDR : 0));
+  if (ioctl(fd, TUNSETIFF, &request) == 0 &&
+      (!*vnet || ioctl(fd, TUNSETVNETHDRSZ, &head) == 0))
     return fd;
   error = lwt__unix_errno();
   close(fd);
   return error;
+}
+
+/* The most that the kernel agrees to.  A persistent interface may have been left
+ * with offloads by somebody else. */
+static uint32_t agree(int fd, int vnet)
+{
+  static const unsigned wishes[] = {
+    TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
+    TUN_F_CSUM | TUN_F_TSO4,
+    TUN_F_CSUM,
+  };
+  uint32_t offloads = LWT_NETIF_TX_CSUM | LWT_NETIF_TX_TSO4 | LWT_NETIF_TX_TSO6;
+  unsigned i = 0;
+
+  if (!vnet) {
+    ioctl(fd, TUNSETOFFLOAD, 0ul);
+    return 0;
+  }
+  while (i < 3 && ioctl(fd, TUNSETOFFLOAD, (unsigned long)wishes[i]))
+    i++;
+  if (i < 3)
+    offloads |= LWT_NETIF_RX_CSUM;
+  if (i < 2)
+    offloads |= LWT_NETIF_RX_GRO;
+  return offloads;
 }
 
 static int choose_mac(uint8_t mac[6], const uint8_t given[6])
@@ -427,14 +548,14 @@ static int choose_mac(uint8_t mac[6], const uint8_t given[6])
   return 0;
 }
 
-static int setup(struct tap *t, uv_loop_t *loop, const char *ifname, const uint8_t mac[6])
+static int setup(struct tap *t, uv_loop_t *loop, const uint8_t mac[6], int vnet)
 {
   int mtu, error;
 
-  t->fd = open_tun(ifname);
+  t->fd = open_tun(t->name, &vnet);
   if (t->fd < 0)
     return t->fd;
-  mtu = mtu_of(ifname);
+  mtu = mtu_of(t->name);
   error = mtu < 0 ? mtu : choose_mac(t->netif.mac, mac);
   if (!error)
     error = lwt__unix_error(uv_poll_init(loop, &t->poll, t->fd));
@@ -442,28 +563,47 @@ static int setup(struct tap *t, uv_loop_t *loop, const char *ifname, const uint8
     close(t->fd);
     return error;
   }
+  t->vnet = (uint8_t)vnet;
+  t->netif.offloads = agree(t->fd, vnet);
   t->netif.mtu = (uint16_t)mtu;
   t->frame = ETH + (uint32_t)mtu;
+  t->largest = t->netif.offloads & LWT_NETIF_RX_GRO ? LARGEST : t->frame + VLAN;
   return 0;
+}
+
+/* The name without what is behind it; returns 0 if it is none. */
+static int split_name(char name[IFNAMSIZ], const char *ifname, int *vnet)
+{
+  size_t len = strlen(ifname), tail = sizeof PLAIN - 1;
+
+  *vnet = len < tail || strcmp(ifname + len - tail, PLAIN) != 0;
+  if (!*vnet)
+    len -= tail;
+  if (!len || len >= IFNAMSIZ)
+    return 0;
+  memcpy(name, ifname, len);
+  name[len] = '\0';
+  return 1;
 }
 
 int lwt_unix_tap(const char *ifname, const uint8_t mac[6], struct lwt_netif **netif)
 {
   struct lwt_unix *u = lwt__unix_here();
+  char name[IFNAMSIZ];
   struct tap *t;
-  int error;
+  int error, vnet;
 
-  if (!ifname[0] || strlen(ifname) >= IFNAMSIZ)
+  if (!split_name(name, ifname, &vnet))
     return LWT_EINVAL;
   if (!u || !(t = lwt__alloc(sizeof *t)))
     return LWT_ENOMEM;
   memset(t, 0, sizeof *t);
-  error = setup(t, u->loop, ifname, mac);
+  strcpy(t->name, name);
+  error = setup(t, u->loop, mac, vnet);
   if (error) {
     lwt__free(t);
     return error;
   }
-  strcpy(t->name, ifname);
   t->netif.ops = &tap_ops;
   t->netif.name = t->name;
   t->last = &t->first;

@@ -13,6 +13,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <lwt-unix.h>
 #include <lwt/test.h>
 #include <sched.h>
@@ -58,18 +59,18 @@ static int persistent(const char *name, int on)
   return error;
 }
 
-static int packet_socket(const char *name)
+static int packet_socket(const char *name, int type)
 {
   struct sockaddr_ll sa;
   struct ifreq request;
-  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(TYPE));
+  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons((uint16_t)type));
 
   memset(&request, 0, sizeof request);
   strcpy(request.ifr_name, name);
   ioctl(fd, SIOCGIFINDEX, &request);
   memset(&sa, 0, sizeof sa);
   sa.sll_family = AF_PACKET;
-  sa.sll_protocol = htons(TYPE);
+  sa.sll_protocol = htons((uint16_t)type);
   sa.sll_ifindex = request.ifr_ifindex;
   if (bind(fd, (struct sockaddr *)&sa, sizeof sa))
     return -1;
@@ -168,13 +169,21 @@ static void names(void)
   is_int(lwt_platform_netif("tap:t0", &n), 0, "a new interface");
   is_str(n->name, "t0", "its name");
   is_int(n->mtu, 1500, "its MTU");
-  is_int(n->offloads, 0, "no offloads");
+  is_int(n->offloads,
+         LWT_NETIF_TX_CSUM | LWT_NETIF_RX_CSUM | LWT_NETIF_TX_TSO4 | LWT_NETIF_TX_TSO6 |
+           LWT_NETIF_RX_GRO,
+         "all offloads");
   is_int(n->mac[0] & 3, 2, "a local address, of one station");
   is_int(lwt_unix_tap("t0", NULL, &m), LWT_EBUSY, "once");
   is_int(outcome(n->ops->close(n)), 0, "close");
   is_int(lwt_unix_tap("t0", mac, &n), 0, "again");
   ok(!memcmp(n->mac, mac, 6), "with an address of our own");
   is_int(outcome(n->ops->close(n)), 0, "close");
+  is_int(lwt_platform_netif("tap:t0,plain", &n), 0, "a plain one");
+  is_str(n->name, "t0", "its name");
+  is_int(n->offloads, 0, "no offloads");
+  is_int(outcome(n->ops->close(n)), 0, "close");
+  is_int(lwt_unix_tap(",plain", NULL, &n), LWT_EINVAL, "plain, but no name");
 }
 
 /* Without privilege there is an error, not a crash. */
@@ -314,22 +323,31 @@ static lwt_t *close_it(void *env, void *value)
   return n->ops->close(n);
 }
 
-/* A device that takes nothing, which tap never is: a socket in its place. */
+/* What tap never does: a socket in its place.  Returns the other end. */
+static int replace(int size)
+{
+  int pair[2], fd = tap_descriptor();
+
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) ||
+      setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) ||
+      setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) ||
+      dup2(pair[0], fd) != fd)
+    printf("Bail out! no socket\n");
+  close(pair[0]);
+  return pair[1];
+}
+
+/* A device that takes nothing. */
 static void full(void)
 {
   struct lwt_netif *n = NULL;
-  int pair[2], i, fd, taken, error = 0, size = 4096;
+  int peer, i, taken, error = 0;
   uint8_t bytes[100];
   uint64_t dropped;
   lwt_t *writable, *other;
 
-  is_int(lwt_unix_tap("t2", NULL, &n), 0, "a device");
-  fd = tap_descriptor();
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) ||
-      setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) ||
-      dup2(pair[0], fd) != fd)
-    printf("Bail out! no socket\n");
-  close(pair[0]);
+  is_int(lwt_unix_tap("t2,plain", NULL, &n), 0, "a device");
+  peer = replace(4096);
   for (i = 0; i < 10000 && !error; i++)
     error = n->ops->send(n, frame_of(0, 60, 60));
   taken = i - 1;
@@ -342,7 +360,7 @@ static void full(void)
   is_int(lwt_state(writable), LWT_PENDING, "no room: wait");
   lwt_drop(other);
   for (i = 0; i < taken; look(1))
-    while (recv(pair[1], bytes, sizeof bytes, 0) == 60)
+    while (recv(peer, bytes, sizeof bytes, 0) == 60)
       i++;
   is_int(i, taken, "when the device takes frames again, all arrive");
   is_int(outcome(writable), 0, "and there is room");
@@ -355,12 +373,248 @@ static void full(void)
   writable = lwt_bind(n->ops->writable(n), close_it, n);
   ok(dropped == 2, "full again");
   for (i = 0; i < 1000 && lwt_state(writable) == LWT_PENDING; i++) {
-    while (recv(pair[1], bytes, sizeof bytes, 0) == 60)
+    while (recv(peer, bytes, sizeof bytes, 0) == 60)
       ;
     look(1);
   }
   is_int(outcome(writable), 0, "closed in the callback");
-  close(pair[1]);
+  close(peer);
+}
+
+/* ---- Offloads ---------------------------------------------------------- */
+
+enum { HEADERS = 54, MSS = 1460, PAYLOAD = 20000 };
+
+static uint16_t sum_of(const uint8_t *p, size_t len, uint32_t sum)
+{
+  for (; len > 1; len -= 2, p += 2)
+    sum += (uint32_t)(p[0] << 8 | p[1]);
+  if (len)
+    sum += (uint32_t)p[0] << 8;
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+static uint16_t pseudo_of(const uint8_t *frame, size_t len)
+{
+  return sum_of(frame + 26, 8, 6 + (uint32_t)len);
+}
+
+static void put16(uint8_t *p, size_t v)
+{
+  p[0] = (uint8_t)(v >> 8);
+  p[1] = (uint8_t)v;
+}
+
+/* Ethernet, IPv4 and TCP headers, the checksum of TCP left to the device. */
+static size_t tcp_frame(uint8_t *f, size_t payload, uint8_t tcp_flags)
+{
+  static const uint8_t addrs[8] = { 10, 9, 8, 7, 10, 9, 8, 6 };
+
+  memset(f, 0, HEADERS);
+  f[0] = f[6] = 2;
+  f[5] = 1;
+  f[12] = 8;
+  f[14] = 0x45;
+  put16(f + 16, 40 + payload);
+  f[20] = 0x40;
+  f[22] = 64;
+  f[23] = 6;
+  memcpy(f + 26, addrs, 8);
+  put16(f + 24, (uint16_t)~sum_of(f + 14, 20, 0));
+  f[35] = f[37] = 9;
+  f[46] = 0x50;
+  f[47] = tcp_flags;
+  put16(f + 50, pseudo_of(f, 20 + payload));
+  plain_fill(3, 0, f + HEADERS, payload);
+  return HEADERS + payload;
+}
+
+static struct virtio_net_hdr vnet_of(int gso)
+{
+  struct virtio_net_hdr h = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                              .csum_start = 34,
+                              .csum_offset = 16 };
+
+  if (gso) {
+    h.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    h.gso_size = MSS;
+    h.hdr_len = HEADERS;
+  }
+  return h;
+}
+
+struct large {
+  int frames, sums;
+  uint32_t bytes, longest;
+  uint64_t bad;
+  struct lwt_buf last; /* its metadata */
+};
+
+static void large_input(void *env, struct lwt_buf *packets)
+{
+  static uint8_t f[70000];
+  struct large *g = env;
+  struct lwt_buf *p;
+  uint32_t len;
+
+  for (p = packets; p; p = p->next_packet) {
+    len = lwt_buf_copy_out(p, 0, f, sizeof f);
+    if (len < HEADERS || f[12] != 8 || f[13] || f[26] != 10)
+      continue;
+    len -= HEADERS;
+    g->frames++;
+    g->bad += plain_check(3, g->bytes, f + HEADERS, len);
+    g->sums += sum_of(f + 34, 20 + len, pseudo_of(f, 20 + len)) == 0xffff;
+    g->bytes += len;
+    if (len > g->longest)
+      g->longest = len;
+    g->last = *p;
+  }
+  lwt_buf_free_queue(packets);
+}
+
+static void offload_in(const char *name, int fd, int plain)
+{
+  struct lwt_engine *engine = lwt_get_engine();
+  static uint8_t bytes[70000];
+  struct virtio_net_hdr h = vnet_of(1);
+  struct large g = { .frames = 0 };
+  struct lwt_netif *n = NULL;
+  size_t len;
+  lwt_t *listen;
+  int i;
+
+  is_int(lwt_unix_tap(name, NULL, &n), 0, "%s", name);
+  listen = n->ops->listen(n, large_input, &g);
+  memcpy(bytes, &h, sizeof h);
+  len = sizeof h + tcp_frame(bytes + sizeof h, PAYLOAD, 0x10);
+  for (i = 0; i < 1000 && !g.bytes; i++) { /* the kernel is still at its carrier */
+    if (send(fd, bytes, len, 0) == (ssize_t)len)
+      engine->wait(engine, lwt_now() + LWT_MS(10));
+  }
+  is_int(g.bytes, PAYLOAD, "a large frame for us: its bytes arrive");
+  is_int(g.bad, 0, "none wrong");
+  if (plain) {
+    is_int(g.frames, (PAYLOAD + MSS - 1) / MSS, "cut into segments");
+    is_int(g.sums, g.frames, "with checksums");
+    is_int(g.last.flags, 0, "nothing is left to us");
+  } else {
+    is_int(g.frames, 1, "in one piece");
+    is_int(g.last.flags, LWT_BUF_CSUM_PARTIAL | LWT_BUF_GSO, "unfinished");
+    is_int(g.last.csum_start, 34, "where the checksum begins");
+    is_int(g.last.csum_offset, 16, "and is");
+    is_int(g.last.gso_size, MSS, "what a segment is");
+    is_int(g.last.gso_type, LWT_GSO_TCPV4, "of what");
+  }
+  lwt_drop(listen);
+  is_int(outcome(n->ops->close(n)), 0, "close");
+}
+
+/* What we send unfinished is told to the kernel; in many slices, too. */
+static void offload_out(struct lwt_netif *n, int fd, size_t payload, uint32_t part,
+                        uint8_t tcp_flags, int gso)
+{
+  static uint8_t bytes[70000];
+  struct virtio_net_hdr want = vnet_of(gso), got;
+  struct lwt_buf *frame, *slice;
+  uint32_t at, len = (uint32_t)tcp_frame(bytes, payload, tcp_flags);
+
+  frame = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, HEADERS);
+  for (at = HEADERS; at < len; at += part) {
+    slice = lwt_buf_copy_in(0, bytes + at, len - at < part ? len - at : part);
+    lwt_buf_append(frame, slice);
+  }
+  frame->flags = (uint8_t)(LWT_BUF_CSUM_PARTIAL | (gso ? LWT_BUF_GSO : 0));
+  frame->csum_start = 34;
+  frame->csum_offset = 16;
+  frame->gso_size = MSS;
+  frame->gso_type = LWT_GSO_TCPV4;
+  is_int(n->ops->send(n, frame), 0, "an unfinished frame of %u", len);
+  look(2);
+  memset(bytes, 0, sizeof bytes);
+  is_int(recv(fd, bytes, sizeof bytes, 0), (ssize_t)(sizeof got + len), "is one");
+  memcpy(&got, bytes, sizeof got);
+  if (tcp_flags & 0x80)
+    want.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+  is_int(got.flags, want.flags, "for its checksum");
+  is_int(got.csum_start, want.csum_start, "from there");
+  is_int(got.csum_offset, want.csum_offset, "put there");
+  is_int(got.gso_type, want.gso_type, "and its segments");
+  is_int(got.gso_size, want.gso_size, "of so many bytes");
+  is_int(plain_check(3, 0, bytes + sizeof got + HEADERS, payload), 0, "none wrong");
+}
+
+/* Headers that do not fit their frames. */
+static void bad_headers(void)
+{
+  static uint8_t bytes[70000];
+  struct virtio_net_hdr bad[7];
+  struct large g = { .frames = 0 };
+  struct lwt_netif *n = NULL;
+  size_t sizes[7], i, head = sizeof bad[0];
+  lwt_t *listen;
+  int peer;
+
+  for (i = 0; i < 7; i++) {
+    bad[i] = vnet_of(1);
+    sizes[i] = 3000;
+  }
+  bad[0].csum_start = 3050;                       /* beyond the frame */
+  bad[1].gso_size = 0;
+  bad[2].gso_type = VIRTIO_NET_HDR_GSO_UDP;       /* not agreed on */
+  bad[3].flags = 0;                               /* segments without a checksum */
+  bad[4].csum_start = 3040;                       /* no TCP header there */
+  bad[4].csum_offset = 2;
+  bad[5].gso_type = VIRTIO_NET_HDR_GSO_NONE;      /* too long, then */
+  sizes[6] = 65536 + 20;                          /* longer than any */
+  is_int(lwt_unix_tap("t6", NULL, &n), 0, "a device");
+  peer = replace(1 << 20);
+  listen = n->ops->listen(n, large_input, &g);
+  for (i = 0; i < 7; i++) {
+    memcpy(bytes, &bad[i], head);
+    tcp_frame(bytes + head, sizes[i], 0x10);
+    send(peer, bytes, head + HEADERS + sizes[i], 0);
+    look(2);
+    is_int(n->stats.rx_errors, i + 1, "a bad header: %d", (int)i);
+  }
+  send(peer, bytes, 20, 0);
+  look(2);
+  is_int(n->stats.rx_errors, 8, "a short frame");
+  is_int(g.frames, 0, "nothing is delivered");
+  bad[0] = vnet_of(1);
+  memcpy(bytes, &bad[0], head);
+  tcp_frame(bytes + head, 65481, 0x10);
+  send(peer, bytes, head + HEADERS + 65481, 0);
+  look(2);
+  is_int(g.frames, 1, "the longest frame is");
+  is_int(g.bytes, 65481, "whole");
+  is_int(g.bad, 0, "and right");
+  lwt_drop(listen);
+  close(peer);
+  is_int(outcome(n->ops->close(n)), 0, "close");
+}
+
+static void offloads(void)
+{
+  struct lwt_netif *n = NULL;
+  int fd, on = 1;
+
+  is_int(persistent("t5", 1), 0, "an interface");
+  is_int(configure("t5", SIOCSIFFLAGS, IFF_UP), 0, "that is up");
+  fd = packet_socket("t5", ETH_P_IP);
+  is_int(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on), 0, "headers");
+  offload_in("t5", fd, 0);
+  offload_in("t5,plain", fd, 1);
+  offload_in("t5", fd, 0);
+  is_int(lwt_unix_tap("t5", NULL, &n), 0, "the device");
+  offload_out(n, fd, 1000, 300, 0x10, 0);
+  offload_out(n, fd, PAYLOAD, 4096, 0x10, 1);
+  offload_out(n, fd, PAYLOAD, 100, 0x90, 1);
+  offload_out(n, fd, 65481, 4096, 0x10, 1);
+  is_int(outcome(n->ops->close(n)), 0, "close");
+  is_int(persistent("t5", 0), 0, "the interface goes");
+  close(fd);
 }
 
 static void death(void)
@@ -416,13 +670,15 @@ static void all(void)
   names();
   is_int(lwt_platform_netif("tap:big", &n), 0, "opened");
   is_int(n->mtu, 9000, "has its MTU");
-  fd = packet_socket("big");
+  fd = packet_socket("big", TYPE);
   receiving(n, fd);
   sending(n, fd);
   is_int(outcome(n->ops->close(n)), 0, "close");
   close(fd);
   is_int(persistent("big", 0), 0, "the interface outlived us");
   full();
+  offloads();
+  bad_headers();
   death();
   close(control);
 }
