@@ -32,7 +32,12 @@ struct lwt_net_host {
 enum lwt_net_tcp_option {
   LWT_NET_TCP_SCALE = 1, /* window scaling */
   LWT_NET_TCP_TIMESTAMPS = 2,
-  LWT_NET_TCP_SACK = 4
+  LWT_NET_TCP_SACK = 4,
+  LWT_NET_TCP_ECN = 16,      /* agree to RFC 3168 when the peer asks */
+  LWT_NET_TCP_PACING = 32,   /* spread a window over its round trip */
+  LWT_NET_TCP_TUNING = 64,   /* buffers that grow as they are needed */
+  LWT_NET_TCP_COOKIES = 128, /* SYN cookies when max_half_open is reached */
+  LWT_NET_TCP_PLPMTUD = 256  /* look for the path's MTU (RFC 4821) */
 };
 
 /* Zero means the default everywhere, except in `secret`. */
@@ -74,6 +79,7 @@ struct lwt_net_config {
   uint64_t tcp_rto_min;         /* retransmission timeout, default 200 ms */
   uint64_t tcp_delayed_ack;     /* default 40 ms, less than 500 ms */
   uint32_t tcp_without;         /* enum lwt_net_tcp_option: not to be used */
+  const char *tcp_congestion;   /* "cubic" (default) or "newreno" */
 };
 
 /* Every packet that the stack does not deliver counts in one of these. */
@@ -139,6 +145,9 @@ struct lwt_net_config {
   X(tcp_retransmits)                                                          \
   X(tcp_rto)          /* retransmission timeouts */                           \
   X(tcp_fast_recovery)                                                        \
+  X(tcp_tail_probes)  /* of RFC 8985 */                                       \
+  X(tcp_reordering)   /* connections on a path that reorders */               \
+  X(tcp_spurious)     /* recoveries that were for nothing, undone */          \
   X(tcp_probes)       /* of a closed window */                                \
   X(tcp_keepalives)                                                           \
   X(tcp_out_of_order)                                                         \
@@ -194,6 +203,10 @@ LWT_API int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle,
 /* How long sent data may remain unacknowledged, in ns (config: tcp_user_timeout);
  * then the connection ends with LWT_ETIMEDOUT. */
 LWT_API int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration);
+
+/* The congestion control of the connection from now on, "cubic" or "newreno"
+ * (config: tcp_congestion); cwnd stays.  LWT_EINVAL: there is no such one. */
+LWT_API int lwt_net_tcp_congestion(struct lwt_flow *flow, const char *name);
 
 struct lwt_net_tcp_info {
   const char *state;      /* RFC 9293, in small letters */

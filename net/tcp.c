@@ -241,6 +241,12 @@ int net_tcp_init(struct net_stack *s)
   s->tcp = tcp;
   tcp->stack = s;
   tcp->turn.fn = turn;
+  tcp->cc = net_tcp_cc_find(config->tcp_congestion ? config->tcp_congestion : "cubic");
+  if (!tcp->cc) {
+    s->tcp = NULL;
+    lwt__free(tcp);
+    return LWT_EINVAL;
+  }
   set_default(&config->tcp_rto_min, LWT_MS(200));
   set_default(&config->tcp_delayed_ack, LWT_MS(40));
   set_default(&config->tcp_connect_timeout, LWT_S(180));

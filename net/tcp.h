@@ -14,9 +14,11 @@
  *   tcp_input.c     a segment arrives (RFC 9293 3.10.7), read beside the RFC
  *   tcp_next.c      the same for what nearly every segment is: the next one
  *   tcp_ack.c       what an acknowledgment does: RTT, window, loss detection
- *   tcp_recover.c   what is lost, what is in flight, what to send again
- *   tcp_sack.c      the sender's scoreboard
- *   tcp_cc.c        congestion control
+ *   tcp_sent.c      what was sent when, and what the peer has of it
+ *   tcp_rack.c      what is lost by the times (RFC 8985), tail loss probes
+ *   tcp_recover.c   recovery: begun, ended, undone
+ *   tcp_cc.c        congestion control: what all algorithms share, NewReno
+ *   tcp_cubic.c     CUBIC
  *   tcp_output.c    what to send now
  *   tcp_segment.c   one segment made and sent
  *   tcp_timer.c     retransmission, persist, delayed ACK, keep-alive
@@ -29,8 +31,6 @@
  * the connection (net_tcp_wake, net_tcp_work), and when the outermost entry
  * into TCP ends, net_tcp_leave() settles promises and has everything sent at
  * the end of the loop's turn, so that an answer carries the acknowledgment.
- *
- * Sequence numbers are compared with the functions below only.
  */
 #ifndef NET_TCP_H
 #define NET_TCP_H
@@ -38,38 +38,9 @@
 #include "net.h"
 #include "route.h"
 #include "tcp_list.h"
-
-/* ---- Sequence numbers -------------------------------------------------- */
-
-static inline int seq_lt(uint32_t a, uint32_t b)
-{
-  return (int32_t)(a - b) < 0;
-}
-static inline int seq_le(uint32_t a, uint32_t b)
-{
-  return (int32_t)(a - b) <= 0;
-}
-static inline int seq_gt(uint32_t a, uint32_t b)
-{
-  return (int32_t)(a - b) > 0;
-}
-static inline int seq_ge(uint32_t a, uint32_t b)
-{
-  return (int32_t)(a - b) >= 0;
-}
-static inline uint32_t seq_max(uint32_t a, uint32_t b)
-{
-  return seq_gt(a, b) ? a : b;
-}
-static inline uint32_t seq_min(uint32_t a, uint32_t b)
-{
-  return seq_lt(a, b) ? a : b;
-}
-
-/* The bytes [start, end). */
-struct tcp_range {
-  uint32_t start, end;
-};
+#include "tcp_loss.h"
+#include "tcp_queue.h"
+#include "tcp_seq.h"
 
 /* ---- The wire (tcp_wire.c) --------------------------------------------- */
 
@@ -133,7 +104,6 @@ enum {
   TCP_MSS_MIN = 88,       /* a peer that asks for less pays with headers */
   TCP_SCALE_MAX = 14,
   TCP_BLOCKS_MAX = 128,   /* holes in what came out of order */
-  TCP_SACKED_MAX = 128,   /* holes that the scoreboard remembers */
   TCP_COPY_MAX = 1024,    /* shorter payload is moved to the page before it */
   TCP_SEND_COPY_MAX = 256, /* shorter slices to send are copied together */
   TCP_INLINE_MAX = 128,    /* payload that is sent in the header's page */
@@ -200,79 +170,6 @@ static inline uint32_t net_tcp_ts_now(const struct net_stack *s, uint32_t offset
   return (uint32_t)(s->now / 1000000u) + offset;
 }
 
-/* ---- Queues (tcp_sendq.c, tcp_recvq.c) --------------------------------- */
-
-/* Slices of the bytes from sequence number seq on; each slice's total is its
- * own length.  The cursor stands where the next new byte is. */
-struct tcp_sendq {
-  struct lwt_buf *head, *tail, *cur;
-  uint32_t cur_off, cur_seq;
-  uint32_t seq, len;
-  uint32_t room; /* bytes free behind the last slice, in a page of ours */
-};
-
-/* Copy bytes in; returns how many (fewer: memory is out). */
-size_t net_tcp_sendq_copy(struct tcp_sendq *q, const uint8_t *bytes, size_t len);
-/* Takes the chain; small slices are copied together. */
-void net_tcp_sendq_append(struct tcp_sendq *q, struct lwt_buf *chain);
-/* The first n bytes were acknowledged. */
-void net_tcp_sendq_ack(struct tcp_sendq *q, uint32_t n);
-/* A chain of slices on len > 0 bytes from seq on; NULL: memory is out. */
-struct lwt_buf *net_tcp_sendq_slice(struct tcp_sendq *q, uint32_t seq, uint32_t len);
-/* The same as a copy. */
-void net_tcp_sendq_peek(struct tcp_sendq *q, uint32_t seq, uint8_t *bytes,
-                        uint32_t len);
-/* The cursor back to the first byte. */
-void net_tcp_sendq_rewind(struct tcp_sendq *q);
-void net_tcp_sendq_free(struct tcp_sendq *q);
-static inline uint32_t net_tcp_sendq_end(const struct tcp_sendq *q)
-{
-  return q->seq + q->len;
-}
-
-struct tcp_recvq {
-  struct lwt_buf *head, *tail;
-  uint32_t len;
-};
-
-/* Takes a chain of payload; returns its length. */
-uint32_t net_tcp_recvq_append(struct tcp_recvq *q, struct lwt_buf *chain);
-/* Up to len bytes, copied. */
-uint32_t net_tcp_recvq_read(struct tcp_recvq *q, uint8_t *bytes, size_t len);
-/* Up to max bytes as a chain; NULL: memory is out. */
-struct lwt_buf *net_tcp_recvq_take(struct tcp_recvq *q, size_t max);
-void net_tcp_recvq_free(struct tcp_recvq *q);
-
-/* Bytes that came out of order: blocks that neither touch nor overlap, in
- * ascending order.  What came first stays: a retransmission with other bytes
- * changes nothing, unless it is the one that fills the first hole. */
-struct tcp_block {
-  struct tcp_block *next;
-  struct tcp_recvq q;
-  uint32_t start, end;
-  uint32_t stamp; /* when it grew last, for the order of SACK blocks */
-};
-
-struct tcp_reass {
-  struct tcp_block *head, *tail;
-  uint32_t blocks, slices;
-  uint32_t stamp;
-};
-
-/* Takes a chain with the bytes [start, end), all to the right of what was
- * received in order.  Bytes that are there already are dropped.  Returns 0, or
- * LWT_ENOBUFS when something was left out: more than max_slices, or too many
- * blocks, or no memory. */
-int net_tcp_reass_add(struct tcp_reass *r, uint32_t start, uint32_t end,
-                      struct lwt_buf *chain, uint32_t max_slices);
-/* Everything up to seq came in order: moves what follows on it to q.  Returns
- * the new end of what is in order. */
-uint32_t net_tcp_reass_take(struct tcp_reass *r, uint32_t seq, struct tcp_recvq *q);
-/* The blocks that grew last, at most max; returns how many. */
-unsigned net_tcp_reass_sacks(const struct tcp_reass *r, struct tcp_range *out,
-                             unsigned max);
-void net_tcp_reass_free(struct tcp_reass *r);
-
 /* ---- A connection ------------------------------------------------------ */
 
 enum tcp_state {
@@ -288,38 +185,7 @@ enum tcp_state {
   TCP_TIME_WAIT /* as a struct tcp_wait only */
 };
 
-enum tcp_mode {
-  TCP_OPEN,
-  TCP_RECOVERY, /* fast recovery until snd_una >= recover */
-  TCP_LOSS      /* after a timeout, until snd_una >= recover */
-};
-
-struct tcp_conn;
 struct tcp_listener;
-
-/* Congestion control.  cwnd, ssthresh in bytes; cc_state is the algorithm's. */
-struct tcp_cc_ops {
-  const char *name;
-  /* The connection is established, conn->mss is known. */
-  void (*init)(struct tcp_conn *c);
-  /* bytes were acknowledged outside of fast recovery. */
-  void (*acked)(struct tcp_conn *c, uint32_t bytes);
-  /* Loss was detected with so many bytes in flight: the new slow start
-   * threshold. */
-  uint32_t (*ssthresh)(struct tcp_conn *c, uint32_t flight);
-  /* Nothing was sent for longer than the RTO. */
-  void (*idle)(struct tcp_conn *c);
-};
-extern const struct tcp_cc_ops net_tcp_newreno;
-uint32_t net_tcp_initial_window(const struct tcp_conn *c);
-
-/* The scoreboard: what the peer has beyond snd_una (tcp_sack.c). */
-struct tcp_board {
-  uint32_t n;
-  uint32_t bytes;     /* in all ranges */
-  uint32_t lost_edge; /* what is missing before it is lost (RFC 6675) */
-  struct tcp_range ranges[TCP_SACKED_MAX];
-};
 
 struct tcp_conn {
   struct lwt_flow flow;    /* first */
@@ -346,7 +212,7 @@ struct tcp_conn {
   unsigned persist : 1;     /* t_rexmit is the persist timer */
   unsigned timing : 1;      /* rtt_seq, rtt_time are valid */
   unsigned force : 1;       /* retransmit one segment whatever cwnd says */
-  unsigned rescued : 1;     /* RFC 6675 rule 4 was used in this recovery */
+  unsigned probe_loss : 1;  /* t_loss is for a tail loss probe */
   unsigned cwnd_limited : 1;
   unsigned syn_lost : 2;    /* retransmissions of the SYN, 2: or more */
   unsigned partial : 1;     /* a partial ACK has restarted the timer */
@@ -361,16 +227,20 @@ struct tcp_conn {
   uint32_t snd_small;       /* end of the last partial segment (Nagle) */
   uint32_t buffer;          /* bytes that may be queued */
   uint32_t cwnd, ssthresh;
-  uint32_t cc_state[4];
   const struct tcp_cc_ops *cc;
+  uint64_t cc_state[8];
+  struct tcp_hystart hystart;
   struct tcp_sendq sq;
 
   /* Loss. */
   uint32_t dupacks;
   uint32_t dup_flight;      /* in flight at the first of them */
   uint32_t reno_sacked;     /* bytes that duplicate ACKs stand for, no SACK */
-  uint32_t recover, rtx_nxt;
-  struct tcp_board *board;  /* NULL: empty */
+  uint32_t recover;
+  uint64_t delivered;       /* bytes that the peer is known to have got */
+  struct tcp_map sent;
+  struct tcp_rack rack;
+  struct tcp_undo undo;
 
   /* Receiving. */
   uint32_t irs, rcv_nxt;
@@ -383,15 +253,18 @@ struct tcp_conn {
   uint64_t ts_recent_time;
   struct tcp_recvq rq;
   struct tcp_reass reass;
+  struct tcp_range dsack;   /* received twice, to be told; start == end: none */
 
   /* Times: nanoseconds; deadlines are LWT_NEVER when off. */
   uint64_t srtt, rttvar, rto; /* srtt 0: no sample yet */
+  uint64_t ack_rtt;         /* that the present ACK shows; 0: none */
   uint32_t backoff;
   uint32_t rtt_seq;
   uint64_t rtt_time;
   uint64_t last_send, last_receive;
   uint64_t progress;        /* since when what is outstanding stands still */
   uint64_t t_rexmit, t_delack, t_keep, t_retry;
+  uint64_t t_loss;          /* RACK's reordering timer, or a tail loss probe */
   struct net_timer timer;   /* the earliest of them */
   uint64_t user_timeout, keep_idle, keep_interval;
   uint8_t keep_count, keep_sent;
@@ -485,6 +358,7 @@ struct net_tcp {
   struct tcp_link halves, waits;
   uint32_t n_conns, n_halves, n_waits;
   uint32_t max_halves;
+  const struct tcp_cc_ops *cc; /* of new connections */
   unsigned depth;          /* entries into TCP that have not left */
   uint8_t input;           /* one of them is a batch */
   uint32_t batch;
@@ -591,37 +465,15 @@ static inline int net_tcp_paws(uint32_t tsval, uint32_t ts_recent)
   return seq_lt(tsval, ts_recent);
 }
 
-/* ---- tcp_recover.c, tcp_sack.c ----------------------------------------- */
-
-/* Bytes that are in the network, by the best of our knowledge. */
-uint32_t net_tcp_pipe(const struct tcp_conn *c);
-/* What is lost and not sent again: *seq and up to a segment; 0: nothing. */
-uint32_t net_tcp_lost_next(const struct tcp_conn *c, uint32_t *seq);
-/* What may be sent again when there is nothing better (rules 3 and 4). */
-uint32_t net_tcp_spare_next(struct tcp_conn *c, uint32_t *seq);
-void net_tcp_recovery_enter(struct tcp_conn *c);
-void net_tcp_recovery_exit(struct tcp_conn *c);
-void net_tcp_loss_enter(struct tcp_conn *c);
-/* snd_nxt back to snd_una: everything is sent anew. */
-void net_tcp_rewind(struct tcp_conn *c);
-
-/* Note the SACK blocks of r; returns the bytes that are new. */
-uint32_t net_tcp_sack_input(struct tcp_conn *c, const struct tcp_repr *r);
-/* snd_una has advanced. */
-void net_tcp_sack_advance(struct tcp_conn *c);
-void net_tcp_sack_clear(struct tcp_conn *c);
-/* The first hole at or after from and before to: *seq and its length; 0. */
-uint32_t net_tcp_sack_hole(const struct tcp_conn *c, uint32_t from, uint32_t to,
-                           uint32_t *seq);
-/* Bytes of [from, to) that the peer has. */
-uint32_t net_tcp_sack_count(const struct tcp_conn *c, uint32_t from, uint32_t to);
-
 /* ---- tcp_output.c, tcp_segment.c --------------------------------------- */
 
 /* Send what may be sent now: lost segments, new ones, an acknowledgment. */
 void net_tcp_output(struct tcp_conn *c);
 /* Send up to one segment that the usual rules hold back (persist timer). */
 void net_tcp_output_probe(struct tcp_conn *c);
+/* Send one segment to learn whether the last ones have arrived: a new one if
+ * there is one, else the last once more.  Returns 1 if it was sent; *again. */
+int net_tcp_output_tail(struct tcp_conn *c, int *again);
 /* The window that the receive buffer allows now, SWS avoidance included:
  * moves rcv_adv and returns the field for the header. */
 uint16_t net_tcp_window(struct tcp_conn *c);

@@ -85,10 +85,10 @@ static void release(struct tcp_conn *c, uint32_t ack)
 /* A partial ACK in fast recovery: the next hole is lost as well. */
 static void partial_ack(struct tcp_conn *c, uint32_t bytes)
 {
-  if (!c->board) {
+  if (!c->sack_on) {
     bytes = bytes > c->mss ? bytes - c->mss : 0;
     c->reno_sacked -= bytes < c->reno_sacked ? bytes : c->reno_sacked;
-    c->rtx_nxt = c->snd_una;
+    net_tcp_sent_lose(c, c->snd_una, c->snd_una + c->mss);
     c->force = 1;
   }
   /* Without SACK a long recovery had better end in a timeout (RFC 6582 4). */
@@ -98,19 +98,20 @@ static void partial_ack(struct tcp_conn *c, uint32_t bytes)
   }
 }
 
-static void advance(struct tcp_conn *c, const struct tcp_repr *r)
+static void advance(struct tcp_conn *c, const struct tcp_repr *r,
+                    struct tcp_delivery *d)
 {
   uint32_t bytes = r->ack - c->snd_una;
 
   measure(c, r);
+  net_tcp_sent_acked(c, r->ack, d);
   release(c, r->ack);
   c->retransmits = 0;
   c->progress = c->stack->now;
   c->soft.code = 0;
-  if (c->board)
-    net_tcp_sack_advance(c);
+  c->ack_rtt = d->rtt;
   if (c->mode != TCP_RECOVERY)
-    c->cc->acked(c, bytes);
+    net_tcp_cc_acked(c, bytes);
   if (c->mode == TCP_OPEN) {
     c->dupacks = 0;
     c->reno_sacked = 0;
@@ -120,9 +121,11 @@ static void advance(struct tcp_conn *c, const struct tcp_repr *r)
     partial_ack(c, bytes);
   }
   if (c->snd_una == c->snd_nxt)
-    c->t_rexmit = LWT_NEVER;
+    c->t_rexmit = c->t_loss = LWT_NEVER;
   else if (c->mode != TCP_RECOVERY)
     net_tcp_rexmit_start(c);
+  if (c->mode == TCP_OPEN && c->snd_una != c->snd_nxt)
+    net_tcp_tlp_start(c);
   if (c->persist) {
     c->persist = 0;
     c->t_rexmit = LWT_NEVER;
@@ -136,18 +139,15 @@ static void advance(struct tcp_conn *c, const struct tcp_repr *r)
 
 /* ---- Duplicate acknowledgments ----------------------------------------- */
 
-static void note_duplicate(struct tcp_conn *c, uint32_t fresh)
+static void note_duplicate(struct tcp_conn *c)
 {
   if (c->dupacks++ == 0)
     c->dup_flight = c->snd_nxt - c->snd_una;
   if (!c->sack_on && (c->mode != TCP_OPEN || c->dupacks <= DUP_THRESH))
     c->reno_sacked += c->mss;
   net_tcp_work(c); /* limited transmit (RFC 3042): the pipe is less full */
-  if (c->mode != TCP_OPEN)
-    return;
-  if (c->sack_on ? c->board && (seq_gt(c->board->lost_edge, c->snd_una) ||
-                                (fresh && c->dupacks >= DUP_THRESH))
-                 : c->dupacks >= DUP_THRESH && seq_gt(c->snd_una, c->recover))
+  if (c->mode == TCP_OPEN && !c->sack_on && c->dupacks >= DUP_THRESH &&
+      seq_gt(c->snd_una, c->recover))
     net_tcp_recovery_enter(c);
 }
 
@@ -172,10 +172,26 @@ static void window_opened(struct tcp_conn *c)
   net_tcp_work(c);
 }
 
+/* With SACK: what is lost by the times, and what was lost only seemingly. */
+static void detect(struct tcp_conn *c, const struct tcp_repr *r,
+                   const struct tcp_delivery *d)
+{
+  uint32_t lost = net_tcp_rack_detect(c, d);
+
+  if (c->rack.tlp && net_tcp_tlp_ack(c, r, d) && c->mode == TCP_OPEN) {
+    c->ssthresh = c->cc->ssthresh(c, c->snd_nxt - c->snd_una + d->bytes);
+    c->cwnd = c->ssthresh;
+  }
+  if (lost && c->mode == TCP_OPEN)
+    net_tcp_recovery_enter(c);
+  if (lost)
+    net_tcp_work(c);
+}
+
 int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
 {
+  struct tcp_delivery d = { .fack = c->rack.fack, .tsecr = r->tsecr };
   int new_window;
-  uint32_t fresh = 0;
 
   if (seq_gt(r->ack, c->snd_max) || seq_lt(r->ack, c->snd_una - c->max_wnd)) {
     /* Of what was never sent, or from another age (RFC 5961 5). */
@@ -188,17 +204,20 @@ int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
   if (seq_lt(r->ack, c->snd_una))
     return 0;
   new_window = update_window(c, r);
+  d.has_ts = c->ts_on && r->options & TCP_OPT_TS;
   if (r->n_sacks && c->sack_on)
-    fresh = net_tcp_sack_input(c, r);
-  if (seq_gt(r->ack, c->snd_una)) {
-    advance(c, r);
-    if (c->mode == TCP_OPEN && c->board && seq_gt(c->board->lost_edge, c->snd_una))
-      net_tcp_recovery_enter(c);
-  } else if (c->sack_on ? fresh > 0 : is_duplicate(c, r, new_window)) {
-    note_duplicate(c, fresh);
-  } else if (new_window) {
+    net_tcp_sent_sacked(c, r, &d);
+  if (c->undo.valid)
+    net_tcp_undo_ack(c, r, &d);
+  if (seq_gt(r->ack, c->snd_una))
+    advance(c, r, &d);
+  else if (c->sack_on ? d.sacked > 0 : is_duplicate(c, r, new_window))
+    note_duplicate(c);
+  else if (new_window)
     window_opened(c);
-  }
+  c->delivered += d.bytes;
+  if (c->sack_on)
+    detect(c, r, &d);
   if (new_window)
     net_tcp_work(c);
   return 0;

@@ -29,12 +29,14 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   c->node.kind = TCP_CONN;
   c->node.tuple = *t;
   net_tcp_tuple_addrs(t, &c->local, &c->remote);
-  c->cc = &net_tcp_newreno;
+  c->cc = s->tcp->cc;
+  net_tcp_sent_init(&c->sent);
+  c->rack.mult = 1;
   c->buffer = s->config.tcp_send;
   c->rcv_buffer = s->config.tcp_receive;
   c->user_timeout = s->config.tcp_user_timeout;
   c->rto = TCP_RTO_INITIAL;
-  c->t_rexmit = c->t_delack = c->t_keep = c->t_retry = LWT_NEVER;
+  c->t_rexmit = c->t_delack = c->t_keep = c->t_retry = c->t_loss = LWT_NEVER;
   c->progress = c->last_receive = s->now;
   c->ts_offset = net_tcp_ts_offset(s, t);
   c->rcv_mss = net_tcp_our_mss(s, &c->remote);
@@ -85,7 +87,8 @@ void net_tcp_conn_established(struct tcp_conn *c)
   if (c->syn_lost && c->rto < LWT_S(3)) /* RFC 6298 5.7 */
     c->rto = LWT_S(3);
   net_tcp_conn_mss(c);
-  c->cc->init(c);
+  c->rack.fack = c->snd_una;
+  net_tcp_cc_init(c);
   net_tcp_wake(c);
 }
 
@@ -108,7 +111,7 @@ void net_tcp_conn_close(struct tcp_conn *c, int code, const char *what)
   s->tcp->n_conns--;
   net_tcp_sendq_free(&c->sq);
   net_tcp_reass_free(&c->reass);
-  net_tcp_sack_clear(c);
+  net_tcp_sent_clear(&c->sent);
   if (!c->user)
     net_tcp_recvq_free(&c->rq);
   c->stack = NULL;

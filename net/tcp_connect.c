@@ -145,6 +145,23 @@ int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration)
   return 0;
 }
 
+int lwt_net_tcp_congestion(struct lwt_flow *flow, const char *name)
+{
+  const struct tcp_cc_ops *cc = net_tcp_cc_find(name);
+  struct tcp_conn *c = conn_of(flow);
+
+  if (!c)
+    return LWT_ENOTSUP;
+  if (!cc)
+    return LWT_EINVAL;
+  if (cc == c->cc)
+    return 0;
+  c->cc = cc;
+  c->undo.valid = 0;
+  cc->init(c);
+  return 0;
+}
+
 int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info)
 {
   static const char *const names[] = {

@@ -25,6 +25,8 @@ static void too_big(struct tcp_conn *c, uint16_t mtu)
   if (c->mss >= mss || c->state <= TCP_SYN_RCVD)
     return;
   net_tcp_loss_enter(c);
+  net_tcp_sent_lose(c, c->snd_una, c->snd_nxt);
+  c->undo.valid = 0;
   c->cwnd = cwnd;
   c->ssthresh = ssthresh;
   net_tcp_work(c);

@@ -119,6 +119,14 @@ static int acceptable(const struct tcp_conn *c, const struct tcp_repr *r)
   return in_window(c, r->seq) || (len && in_window(c, r->seq + len - 1));
 }
 
+/* [start, end) was received before: the next ACK says so (RFC 2883). */
+static void twice(struct tcp_conn *c, uint32_t start, uint32_t end)
+{
+  c->ack_now = 1;
+  if (c->sack_on && seq_lt(start, end))
+    c->dsack = (struct tcp_range){ start, end };
+}
+
 static int sequence_ok(struct tcp_conn *c, const struct tcp_repr *r)
 {
   if (acceptable(c, r))
@@ -129,6 +137,8 @@ static int sequence_ok(struct tcp_conn *c, const struct tcp_repr *r)
   /* An orphan says nothing for what it will not take. */
   if (net_tcp_seg_len(r)) {
     c->ack_now = 1;
+    if (r->len && seq_lt(r->seq, c->rcv_nxt))
+      twice(c, r->seq, seq_min(r->seq + r->len, c->rcv_nxt));
     net_tcp_work(c);
   } else {
     net_tcp_challenge(c);
@@ -164,8 +174,10 @@ static uint32_t trim(struct tcp_conn *c, const struct tcp_repr *r,
 
   if (c->fin_seen && seq_lt(c->rcv_fin, edge))
     edge = c->rcv_fin;
-  if (seq_lt(start, c->rcv_nxt))
+  if (seq_lt(start, c->rcv_nxt)) {
     start = seq_min(c->rcv_nxt, end);
+    twice(c, r->seq, start);
+  }
   if (seq_gt(end, edge)) {
     *fin = 0;
     end = seq_max(edge, start);
@@ -180,6 +192,8 @@ static uint32_t trim(struct tcp_conn *c, const struct tcp_repr *r,
 static void out_of_order(struct tcp_conn *c, uint32_t seq, uint32_t len,
                          struct lwt_buf *payload)
 {
+  if (net_tcp_reass_has(&c->reass, seq, seq + len))
+    twice(c, seq, seq + len);
   if (net_tcp_reass_add(&c->reass, seq, seq + len, payload,
                         c->rcv_buffer / (TCP_COPY_MAX / 2) + 64))
     c->stack->stats.tcp_out_of_order_full++;

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: ISC
  *
  * net_tcp_output() runs when anything may have changed: an ACK, a write, a
- * timer.  In order: what is lost and not sent again (tcp_recover.c), new
- * bytes, what RFC 6675 lets one resend for want of anything better, then an
- * acknowledgment if none of these carried it.  A segment goes out when it is
+ * timer.  In order: what is lost and not sent again (tcp_loss.h), new bytes,
+ * then an acknowledgment if none of these carried it.  A segment goes out when
+ * it is
  *
  *   in cwnd         pipe + its length <= cwnd (RFC 6675)
  *   in the window   snd_una + snd_wnd (SHLD-15: also one that has shrunk)
@@ -85,6 +85,8 @@ static void advance(struct tcp_conn *c, uint32_t n, int fin)
     c->progress = now;
     net_tcp_rexmit_start(c);
   }
+  net_tcp_sent_push(c, c->snd_nxt + n,
+                    seq_lt(c->snd_nxt, c->snd_max) ? TCP_SENT_AGAIN : 0);
   c->snd_nxt += n;
   c->snd_max = seq_max(c->snd_max, c->snd_nxt);
   if (!fin)
@@ -107,9 +109,12 @@ static int resend(struct tcp_conn *c, uint32_t seq, uint32_t len)
     flags = TCP_FIN;
   }
   code = net_tcp_send_data(c, seq, data, flags);
-  if (!code)
-    c->stack->stats.tcp_retransmits++;
-  return code;
+  if (code)
+    return code;
+  c->stack->stats.tcp_retransmits++;
+  net_tcp_undo_note(c);
+  net_tcp_sent_again(c, seq, len);
+  return 0;
 }
 
 /* Returns 1 if new segments have to wait. */
@@ -123,7 +128,6 @@ static int send_lost(struct tcp_conn *c, uint32_t *pipe)
     if (resend(c, seq, len))
       return 1;
     c->force = 0;
-    c->rtx_nxt = seq + len;
     *pipe += len;
   }
   return 0;
@@ -178,26 +182,13 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
       return;
     if (c->snd_nxt == c->snd_una && c->last_send &&
         c->stack->now - c->last_send > net_tcp_rto(c))
-      c->cc->idle(c);
+      net_tcp_cc_idle(c);
     if (net_tcp_send_data(c, c->snd_nxt, len, fin ? TCP_FIN : 0))
       return;
     if (len < c->mss)
       c->snd_small = c->snd_nxt + len;
     advance(c, len + (uint32_t)fin, fin);
     pipe += len + (uint32_t)fin;
-  }
-}
-
-static void send_spare(struct tcp_conn *c, uint32_t pipe)
-{
-  uint32_t seq, len;
-
-  while (pipe + c->mss <= c->cwnd && (len = net_tcp_spare_next(c, &seq))) {
-    if (resend(c, seq, len))
-      return;
-    if (seq_lt(seq, c->board->ranges[c->board->n - 1].start))
-      c->rtx_nxt = seq + len;
-    pipe += len;
   }
 }
 
@@ -221,8 +212,6 @@ static void send_some(struct tcp_conn *c)
   if (c->mode != TCP_OPEN && send_lost(c, &pipe))
     return;
   send_new(c, pipe);
-  if (c->mode == TCP_RECOVERY && c->board)
-    send_spare(c, net_tcp_pipe(c));
 }
 
 /* A peer whose window is almost full is waiting: the ACK is not delayed. */
@@ -255,11 +244,15 @@ static void output_syn(struct tcp_conn *c)
 
 static void output(struct tcp_conn *c)
 {
+  uint32_t nxt = c->snd_nxt;
+
   c->t_retry = LWT_NEVER;
   net_tcp_conn_refill(c);
   if (c->mode != TCP_OPEN || seq_gt(net_tcp_sendq_end(&c->sq), c->snd_nxt) ||
       (c->fin && c->snd_nxt == net_tcp_sendq_end(&c->sq))) {
     send_some(c);
+    if (c->snd_nxt != nxt)
+      net_tcp_tlp_start(c);
     if (c->snd_nxt == c->snd_una && (c->sq.len || (c->fin && !c->fin_acked)))
       start_persist(c);
   }
@@ -300,9 +293,35 @@ void net_tcp_output_probe(struct tcp_conn *c)
     return;
   if (net_tcp_send_data(c, c->snd_nxt, avail ? 1 : 0, fin ? TCP_FIN : 0))
     return;
+  net_tcp_sent_push(c, c->snd_nxt + 1, 0);
   c->snd_nxt++;
   c->snd_max = seq_max(c->snd_max, c->snd_nxt);
   if (fin)
     c->state = c->state == TCP_ESTABLISHED ? TCP_FIN_WAIT_1
                : c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : c->state;
+}
+
+int net_tcp_output_tail(struct tcp_conn *c, int *again)
+{
+  uint32_t end = net_tcp_sendq_end(&c->sq), edge = c->snd_una + c->snd_wnd;
+  uint32_t len = end - c->snd_nxt, seq;
+
+  *again = 0;
+  if (seq_le(c->snd_nxt, end) && len && seq_le(c->snd_nxt + c->mss, edge)) {
+    len = len < c->mss ? len : c->mss;
+    if (net_tcp_send_data(c, c->snd_nxt, len, 0))
+      return 0;
+    if (len < c->mss)
+      c->snd_small = c->snd_nxt + len;
+    advance(c, len, 0);
+    return 1;
+  }
+  len = c->snd_nxt - c->snd_una;
+  if (!len)
+    return 0;
+  len = len < c->mss ? len : c->mss;
+  seq = c->snd_nxt - len;
+  *again = 1;
+  c->timing = 0;
+  return !resend(c, seq, len);
 }

@@ -293,6 +293,18 @@ uint32_t net_tcp_reass_take(struct tcp_reass *r, uint32_t seq, struct tcp_recvq 
   return seq;
 }
 
+int net_tcp_reass_has(struct tcp_reass *r, uint32_t start, uint32_t end)
+{
+  struct tcp_block *b = r->head;
+
+  while (b && seq_lt(b->end, end))
+    b = b->next;
+  if (!b || seq_lt(start, b->start))
+    return 0;
+  b->stamp = ++r->stamp;
+  return 1;
+}
+
 unsigned net_tcp_reass_sacks(const struct tcp_reass *r, struct tcp_range *out,
                              unsigned max)
 {

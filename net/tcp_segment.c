@@ -152,7 +152,7 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
   code = outcome(c, transmit_of(c, make_data(c, &r, len)));
   if (code)
     return code;
-  if (!c->reass.head) /* else SACK blocks are due */
+  if (!c->reass.head && c->dsack.start == c->dsack.end) /* else SACK blocks are due */
     acknowledged(c);
   c->last_send = c->stack->now;
   return 0;
@@ -163,8 +163,13 @@ void net_tcp_send_ack(struct tcp_conn *c)
   struct tcp_repr r;
 
   fill_in(c, &r, c->snd_nxt, TCP_ACK);
+  if (c->dsack.start != c->dsack.end) {
+    r.sacks[r.n_sacks++] = c->dsack;
+    c->dsack.end = c->dsack.start;
+  }
   if (c->sack_on && c->reass.head)
-    r.n_sacks = (uint8_t)net_tcp_reass_sacks(&c->reass, r.sacks, TCP_SACKS);
+    r.n_sacks += (uint8_t)net_tcp_reass_sacks(&c->reass, r.sacks + r.n_sacks,
+                                              TCP_SACKS - r.n_sacks);
   if (!send(c, &r))
     acknowledged(c);
   else

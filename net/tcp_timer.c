@@ -1,7 +1,7 @@
 /* net/tcp_timer.c - retransmission, persist, delayed ACK, keep-alive.
  * SPDX-License-Identifier: ISC
  *
- * A connection has four deadlines and one timer, which is set to the earliest.
+ * A connection has five deadlines and one timer, which is set to the earliest.
  * Deadlines move with every segment; the timer does not follow one that moves
  * away, but is set anew when it fires too early.
  */
@@ -37,6 +37,7 @@ static uint64_t earliest(const struct tcp_conn *c)
 {
   uint64_t t = c->t_rexmit < c->t_delack ? c->t_rexmit : c->t_delack;
 
+  t = t < c->t_loss ? t : c->t_loss;
   t = t < c->t_retry ? t : c->t_retry;
   return t < c->t_keep ? t : c->t_keep;
 }
@@ -96,6 +97,18 @@ static void rexmit_fired(struct tcp_conn *c)
   net_tcp_rexmit_start(c);
 }
 
+static void loss_fired(struct tcp_conn *c)
+{
+  c->t_loss = LWT_NEVER;
+  if (c->probe_loss) {
+    net_tcp_tlp_fired(c);
+  } else if (net_tcp_rack_detect(c, NULL)) {
+    if (c->mode == TCP_OPEN)
+      net_tcp_recovery_enter(c);
+    net_tcp_work(c);
+  }
+}
+
 static void keep_fired(struct tcp_conn *c)
 {
   uint64_t now = c->stack->now;
@@ -131,6 +144,8 @@ void net_tcp_conn_timer(struct net_timer *timer)
     tcp_list_remove(&c->work); /* perhaps from the blocked ones */
     net_tcp_work(c);
   }
+  if (c->t_loss <= s->now)
+    loss_fired(c);
   if (c->t_rexmit <= s->now) {
     c->t_rexmit = LWT_NEVER;
     rexmit_fired(c);

@@ -194,10 +194,27 @@ static void program(void)
 
 /* ---- What must always be true ------------------------------------------ */
 
+static void check_sent(const struct tcp_conn *c)
+{
+  uint32_t n, start = c->snd_una, sacked = 0, lost = 0, ranges = 0;
+  const struct tcp_sent *sent = c->sent.at + c->sent.first;
+
+  check(c->sent.n <= TCP_SENT_MAX);
+  for (n = 0; n < c->sent.n; start = sent->end, n++, sent++) {
+    check(seq_gt(sent->end, start));
+    sacked += sent->flags & TCP_SENT_SACKED ? sent->end - start : 0;
+    lost += sent->flags & TCP_SENT_LOST ? sent->end - start : 0;
+    ranges += sent->flags & TCP_SENT_SACKED;
+    check((sent->flags & (TCP_SENT_SACKED | TCP_SENT_LOST)) !=
+          (TCP_SENT_SACKED | TCP_SENT_LOST));
+  }
+  check(start == c->snd_nxt);
+  check(sacked == c->sent.sacked && lost == c->sent.lost);
+  check(ranges == c->sent.sacked_ranges);
+}
+
 static void check_conn(const struct tcp_conn *c)
 {
-  uint32_t sacked = 0, i;
-
   check(c->stack == &lab && c->state != TCP_CLOSED && c->state < TCP_TIME_WAIT);
   check(seq_le(c->snd_una, c->snd_nxt) && seq_le(c->snd_nxt, c->snd_max));
   check(seq_le(c->rcv_nxt - c->eof, c->rcv_adv) || c->state == TCP_SYN_SENT);
@@ -208,18 +225,9 @@ static void check_conn(const struct tcp_conn *c)
     check(c->snd_una == c->sq.seq || c->fin_acked);
     check(c->snd_una == c->snd_nxt || c->t_rexmit != LWT_NEVER);
     check(net_tcp_pipe(c) <= c->snd_nxt - c->snd_una);
+    check_sent(c);
   }
   check(c->rq.len <= c->rcv_buffer + 65536 && c->reass.blocks <= TCP_BLOCKS_MAX);
-  if (c->board) {
-    for (i = 0; i < c->board->n; i++) {
-      check(seq_lt(c->board->ranges[i].start, c->board->ranges[i].end));
-      check(seq_gt(c->board->ranges[i].start, i ? c->board->ranges[i - 1].end
-                                                : c->snd_una));
-      sacked += c->board->ranges[i].end - c->board->ranges[i].start;
-    }
-    check(sacked == c->board->bytes && i && i <= TCP_SACKED_MAX);
-    check(seq_le(c->board->ranges[i - 1].end, c->snd_nxt));
-  }
 }
 
 static void check_all(void)
