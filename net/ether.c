@@ -1,6 +1,7 @@
 /* net/ether.c - frames in and out of the device.
  * SPDX-License-Identifier: ISC
  */
+#include "checksum.h"
 #include "net.h"
 #include "pcap.h"
 #include "wire.h"
@@ -9,11 +10,12 @@
 
 static void *writable(void *env, void *value)
 {
-  struct net_stack *s = env;
-  lwt_t *p = s->writable;
+  struct net_if *nif = env;
+  struct net_stack *s = nif->s;
+  lwt_t *p = nif->writable;
 
   (void)value;
-  s->writable = NULL;
+  nif->writable = NULL;
   net_clock(s);
   net_tcp_writable(s);
   lwt_drop(p);
@@ -21,22 +23,22 @@ static void *writable(void *env, void *value)
 }
 
 /* Hear of it when the device has room again. */
-static void wait_writable(struct net_stack *s)
+static void wait_writable(struct net_if *nif)
 {
   lwt_t *p;
 
-  if (s->writable || s->closing)
+  if (nif->writable || nif->s->closing)
     return;
-  p = lwt_map(s->netif->ops->writable(s->netif), writable, s);
+  p = lwt_map(nif->netif->ops->writable(nif->netif), writable, nif);
   if (lwt_state(p) == LWT_PENDING) {
-    s->writable = p;
+    nif->writable = p;
     return;
   }
   lwt_error(p);
   lwt_drop(p);
 }
 
-int net_ether_send(struct net_stack *s, const uint8_t dst[6], uint16_t type,
+int net_ether_send(struct net_if *nif, const uint8_t dst[6], uint16_t type,
                    struct lwt_buf *packet)
 {
   struct net_ether_repr r = { .type = type };
@@ -45,44 +47,55 @@ int net_ether_send(struct net_stack *s, const uint8_t dst[6], uint16_t type,
     packet->csum_start += NET_ETHER_LEN;
   packet = lwt_buf_push(packet, NET_ETHER_LEN);
   if (!packet) {
-    s->stats.no_memory++;
+    nif->s->stats.no_memory++;
     return LWT_ENOMEM;
   }
   memcpy(r.dst, dst, 6);
-  memcpy(r.src, s->netif->mac, 6);
+  memcpy(r.src, nif->mac, 6);
   net_ether_emit(&r, packet->data);
-  return net_ether_transmit(s, packet);
+  return net_ether_transmit(nif, packet);
 }
 
-int net_ether_transmit(struct net_stack *s, struct lwt_buf *frame)
+int net_ether_transmit(struct net_if *nif, struct lwt_buf *frame)
 {
+  struct net_stack *s = nif->s;
   int error;
 
+  if (frame->flags & LWT_BUF_CSUM_PARTIAL && !(nif->offloads & LWT_NETIF_TX_CSUM)) {
+    frame = net_csum_complete(frame); /* the way has changed */
+    if (!frame) {
+      s->stats.no_memory++;
+      return LWT_ENOMEM;
+    }
+  }
   if (s->pcap)
     net_pcap_write(s->pcap, s->now, frame);
-  error = s->netif->ops->send(s->netif, frame);
+  error = nif->netif->ops->send(nif->netif, frame);
   if (!error) {
     s->stats.tx_frames++;
     return 0;
   }
   s->stats.tx_failed++;
+  nif->stats.tx_failed++;
   if (error == LWT_ENOBUFS)
-    wait_writable(s);
+    wait_writable(nif);
   return error;
 }
 
-void net_ether_input(struct net_stack *s, struct lwt_buf *frame)
+void net_ether_input(struct net_if *nif, struct lwt_buf *frame)
 {
+  struct net_stack *s = nif->s;
   struct net_ether_repr r;
   int broadcast;
 
   s->stats.rx_frames++;
   if (s->pcap)
     net_pcap_write(s->pcap, s->now, frame);
-  if (net_tcp_input_next(s, frame))
+  if (net_tcp_input_next(nif, frame))
     return;
   if (frame->total < NET_ETHER_LEN) {
     s->stats.eth_short++;
+    nif->stats.rx_short++;
     lwt_buf_free(frame);
     return;
   }
@@ -93,8 +106,9 @@ void net_ether_input(struct net_stack *s, struct lwt_buf *frame)
   }
   net_ether_parse(&r, frame->data, frame->len);
   broadcast = r.dst[0] & 1;
-  if ((!broadcast && memcmp(r.dst, s->netif->mac, 6)) || r.src[0] & 1) {
+  if ((!broadcast && memcmp(r.dst, nif->mac, 6)) || r.src[0] & 1) {
     s->stats.eth_other++;
+    nif->stats.rx_other++;
     lwt_buf_free(frame);
     return;
   }
@@ -102,11 +116,12 @@ void net_ether_input(struct net_stack *s, struct lwt_buf *frame)
     frame->csum_start -= NET_ETHER_LEN;
   frame = lwt_buf_pull(frame, NET_ETHER_LEN);
   if (r.type == NET_ETHER_IPV4) {
-    net_ipv4_input(s, frame, broadcast, 0);
+    net_ipv4_input(nif, frame, broadcast);
   } else if (r.type == NET_ETHER_ARP) {
-    net_arp_input(s, frame);
+    net_arp_input(nif, frame);
   } else {
     s->stats.eth_type++;
+    nif->stats.rx_type++;
     lwt_buf_free(frame);
   }
 }

@@ -26,6 +26,7 @@ struct fragment {
 struct datagram {
   struct net_timer timer;
   struct net_stack *s;
+  uint32_t interface; /* it came in there: not mixed with others */
   struct datagram *next, **link; /* newest first */
   struct net_ipv4_repr r;        /* of the fragment at 0, once it is there */
   struct fragment *fragments, *last;
@@ -66,6 +67,7 @@ static void timeout(struct net_timer *timer)
   s->stats.frag_timeout++;
   if (d->fragments->offset == 0) {
     struct net_ip_info ip = {
+      .nif = net_if_find(s, d->interface),
       .src = net_addr4(d->r.src, 0), .dst = net_addr4(d->r.dst, 0),
       .proto = d->r.proto, .tos = d->r.tos, .ttl = d->r.ttl,
       .header = d->header, .header_len = d->r.header
@@ -76,25 +78,28 @@ static void timeout(struct net_timer *timer)
   datagram_free(d);
 }
 
-static struct datagram *find(struct net_frag *table, const struct net_ipv4_repr *r)
+static struct datagram *find(struct net_frag *table, const struct net_ipv4_repr *r,
+                             uint32_t interface)
 {
   struct datagram *d;
 
   for (d = table->datagrams; d; d = d->next)
-    if (d->r.id == r->id && d->r.src == r->src && d->r.dst == r->dst &&
-        d->r.proto == r->proto)
+    if (d->interface == interface && d->r.id == r->id && d->r.src == r->src &&
+        d->r.dst == r->dst && d->r.proto == r->proto)
       return d;
   return NULL;
 }
 
-static struct datagram *datagram_new(struct net_stack *s, const struct net_ipv4_repr *r)
+static struct datagram *datagram_new(struct net_if *nif, const struct net_ipv4_repr *r)
 {
+  struct net_stack *s = nif->s;
   struct datagram *d = lwt__alloc(sizeof *d);
 
   if (!d)
     return NULL;
   memset(d, 0, sizeof *d);
   d->s = s;
+  d->interface = nif->index;
   d->r = *r;
   d->link = &s->frag->datagrams;
   d->next = s->frag->datagrams;
@@ -224,10 +229,11 @@ static int add(struct net_stack *s, struct datagram *d, struct net_ipv4_repr *r,
   return 0;
 }
 
-struct lwt_buf *net_frag_input(struct net_stack *s, struct net_ipv4_repr *r,
+struct lwt_buf *net_frag_input(struct net_if *nif, struct net_ipv4_repr *r,
                                uint8_t *header, struct lwt_buf *payload)
 {
-  struct datagram *d = find(s->frag, r);
+  struct net_stack *s = nif->s;
+  struct datagram *d = find(s->frag, r, nif->index);
   struct lwt_buf *whole;
   int error;
 
@@ -240,7 +246,7 @@ struct lwt_buf *net_frag_input(struct net_stack *s, struct net_ipv4_repr *r,
     return NULL;
   }
   if (!d)
-    d = datagram_new(s, r);
+    d = datagram_new(nif, r);
   error = d ? add(s, d, r, header, payload) : LWT_ENOMEM;
   if (error) {
     lwt_buf_free(payload);

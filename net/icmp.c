@@ -169,10 +169,11 @@ static int quoted(struct net_stack *s, struct net_icmp_error *error,
   return 1;
 }
 
-static void input_error(struct net_stack *s, const struct net_icmpv4_repr *r,
-                        struct lwt_buf *packet)
+static void input_error(struct net_stack *s, const struct net_ip_info *ip,
+                        const struct net_icmpv4_repr *r, struct lwt_buf *packet)
 {
   struct net_icmp_error error = {
+    .interface = ip->nif->index,
     .type = r->type, .code = r->code, .error = error_code(r->type, r->code)
   };
   uint32_t len = packet->total < QUOTE_MAX + 8 ? packet->total : QUOTE_MAX + 8;
@@ -242,7 +243,7 @@ void net_icmp_input(struct net_stack *s, const struct net_ip_info *ip,
   } else if (r.type == NET_ICMP_UNREACHABLE || r.type == NET_ICMP_TIME_EXCEEDED ||
              r.type == NET_ICMP_PARAMETER) {
     if (packet->total >= NET_ICMPV4_LEN + NET_IPV4_LEN + 8 && !ip->broadcast) {
-      input_error(s, &r, packet);
+      input_error(s, ip, &r, packet);
       return;
     }
     s->stats.icmp_malformed++;

@@ -1,8 +1,8 @@
-/* net/ipv4.c - IPv4: who is who, routes, packets in and out (RFC 791, RFC 1122 3).
+/* net/ipv4.c - IPv4: packets in and out (RFC 791, RFC 1122 3).
  * SPDX-License-Identifier: ISC
  *
  * We are a host: what is not for us is dropped, options are skipped.  Read
- * wire.h and net.h first; reassembly is in frag.c.
+ * wire.h and net.h first; where packets go is in hop.c, reassembly in frag.c.
  */
 #include "checksum.h"
 #include "net.h"
@@ -10,150 +10,7 @@
 
 #include <string.h>
 
-#define PATHS 64
-#define PATH_TIME LWT_S(600)
-#define PATH_MIN 552 /* what an attacker may make of a path */
-#define LOOP_MTU 65535
 #define LOOP_MAX 1024
-
-/* What was learnt about the path to a destination. */
-struct net_path {
-  uint32_t dst; /* 0: unused */
-  uint16_t mtu;
-  uint64_t end;
-};
-
-/* ---- Addresses --------------------------------------------------------- */
-
-static int is_loopback(uint32_t ip)
-{
-  return ip >> 24 == 127;
-}
-
-static int is_local(const struct net_stack *s, uint32_t ip)
-{
-  return (s->addr && ip == s->addr) || is_loopback(ip);
-}
-
-static int is_broadcast(const struct net_stack *s, uint32_t ip)
-{
-  return ip == UINT32_MAX || (s->broadcast && ip == s->broadcast);
-}
-
-static int is_multicast(uint32_t ip)
-{
-  return ip >> 28 == 14;
-}
-
-static int is_unicast(const struct net_stack *s, uint32_t ip)
-{
-  return ip >> 24 != 0 && ip >> 28 < 14 && !is_broadcast(s, ip);
-}
-
-int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr)
-{
-  return addr->family == 4 && is_local(s, net_ip4(addr));
-}
-
-int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr)
-{
-  return addr->family == 4 && is_unicast(s, net_ip4(addr));
-}
-
-/* ---- Routes ------------------------------------------------------------ */
-
-int net_ipv4_hop(const struct net_stack *s, uint32_t dst, uint32_t *hop)
-{
-  if (is_local(s, dst))
-    *hop = NET_HOP_SELF;
-  else if (!s->addr || dst >> 24 == 0 || (dst >> 28 == 15 && dst != UINT32_MAX))
-    return LWT_ENETUNREACH;
-  else if (is_broadcast(s, dst))
-    *hop = NET_HOP_ALL;
-  else if (is_multicast(dst))
-    *hop = NET_HOP_MULTICAST;
-  else if ((dst & s->netmask) == (s->addr & s->netmask))
-    *hop = dst;
-  else if (s->gateway)
-    *hop = s->gateway;
-  else
-    return LWT_ENETUNREACH;
-  return 0;
-}
-
-static struct net_path *path_find(struct net_stack *s, uint32_t dst)
-{
-  struct net_path *p;
-
-  if (!s->paths)
-    return NULL;
-  for (p = s->paths; p < s->paths + PATHS; p++)
-    if (p->dst == dst && p->end > s->now)
-      return p;
-  return NULL;
-}
-
-static uint16_t path_mtu(struct net_stack *s, uint32_t dst)
-{
-  struct net_path *p = path_find(s, dst);
-
-  return p && p->mtu < s->mtu ? p->mtu : s->mtu;
-}
-
-void net_ip_set_mtu(struct net_stack *s, const struct lwt_addr *dst, uint16_t mtu)
-{
-  uint32_t ip = net_ip4(dst);
-  struct net_path *p, *to;
-
-  if (mtu < PATH_MIN)
-    mtu = PATH_MIN;
-  if (dst->family != 4 || mtu >= path_mtu(s, ip))
-    return;
-  if (!s->paths) {
-    s->paths = lwt__alloc(PATHS * sizeof *s->paths);
-    if (!s->paths)
-      return;
-    memset(s->paths, 0, PATHS * sizeof *s->paths);
-  }
-  to = path_find(s, ip);
-  if (!to)
-    for (to = p = s->paths; p < s->paths + PATHS; p++)
-      if (p->end < to->end)
-        to = p;
-  *to = (struct net_path){ .dst = ip, .mtu = mtu, .end = s->now + PATH_TIME };
-}
-
-int net_ip_route(struct net_stack *s, const struct lwt_addr *dst, struct lwt_addr *src,
-                 uint16_t *mtu)
-{
-  uint32_t ip = net_ip4(dst), hop;
-  int error;
-
-  if (dst->family != 4)
-    return LWT_ENOTSUP;
-  error = net_ipv4_hop(s, ip, &hop);
-  if (error) {
-    s->stats.ip_no_route++;
-    return error;
-  }
-  if (hop == NET_HOP_SELF) {
-    *src = net_addr4(ip, 0);
-    *mtu = LOOP_MTU;
-  } else {
-    *src = net_addr4(s->addr, 0);
-    *mtu = path_mtu(s, ip);
-  }
-  return 0;
-}
-
-void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst)
-{
-  uint32_t hop;
-
-  if (dst->family == 4 && !net_ipv4_hop(s, net_ip4(dst), &hop) &&
-      net_ipv4_is_neighbour(hop))
-    net_arp_suspect(s, hop);
-}
 
 /* ---- Output ------------------------------------------------------------ */
 
@@ -170,7 +27,7 @@ void net_ipv4_loop(struct lwt__task *task)
   while ((packet = queue)) {
     queue = packet->next_packet;
     packet->next_packet = NULL;
-    net_ipv4_input(s, packet, 0, 1);
+    net_ipv4_input(s->ifs[0], packet, 0);
   }
   net_tcp_input_done(s);
 }
@@ -193,24 +50,24 @@ static int loop_send(struct net_stack *s, struct lwt_buf *packet)
 }
 
 /* One packet with its header, to the next hop. */
-static int transmit(struct net_stack *s, uint32_t hop, uint32_t dst,
+static int transmit(struct net_stack *s, const struct net_hop *hop, uint32_t dst,
                     struct lwt_buf *packet)
 {
   static const uint8_t all_hosts[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
   uint8_t group[6] = { 1, 0, 0x5e };
 
   s->stats.ip_tx++;
-  switch (hop) {
+  switch (hop->kind) {
   case NET_HOP_SELF:
     return loop_send(s, packet);
-  case NET_HOP_ALL:
-    return net_ether_send(s, all_hosts, NET_ETHER_IPV4, packet);
+  case NET_HOP_BROADCAST:
+    return net_ether_send(hop->nif, all_hosts, NET_ETHER_IPV4, packet);
   case NET_HOP_MULTICAST:
     net_put32(group + 2, dst & 0x7fffff);
     group[2] = 0x5e;
-    return net_ether_send(s, group, NET_ETHER_IPV4, packet);
+    return net_ether_send(hop->nif, group, NET_ETHER_IPV4, packet);
   default:
-    return net_arp_send(s, hop, packet);
+    return net_neighbour_send(hop->nif, &hop->next, packet);
   }
 }
 
@@ -228,10 +85,10 @@ static struct lwt_buf *push_header(struct net_stack *s, const struct net_ipv4_re
 }
 
 /* In pieces that fit.  Either all of them are sent or an error is returned. */
-static int fragment(struct net_stack *s, uint32_t hop, struct net_ipv4_repr *r,
-                    uint16_t mtu, struct lwt_buf *segment)
+static int fragment(struct net_stack *s, struct net_hop hop, struct net_ipv4_repr *r,
+                    struct lwt_buf *segment)
 {
-  uint32_t room = (uint32_t)(mtu - NET_IPV4_LEN) & ~7u, offset = 0, len;
+  uint32_t room = (uint32_t)(hop.mtu - NET_IPV4_LEN) & ~7u, offset = 0, len;
   struct lwt_buf *part;
   int error = 0;
 
@@ -252,7 +109,7 @@ static int fragment(struct net_stack *s, uint32_t hop, struct net_ipv4_repr *r,
     part = lwt_buf_slice(segment, offset, len);
     if (part)
       part = push_header(s, r, part);
-    error = part ? transmit(s, hop, r->dst, part) : LWT_ENOMEM;
+    error = part ? transmit(s, &hop, r->dst, part) : LWT_ENOMEM;
     s->stats.frag_tx += !error;
   }
   lwt_buf_free(segment);
@@ -265,17 +122,16 @@ static uint16_t next_id(struct net_stack *s, uint32_t dst)
   return s->ip_id[(dst * s->ip_id_hash) >> 26]++;
 }
 
-int net_ipv4_send(struct net_stack *s, uint32_t hop, struct net_ipv4_repr *r,
-                  struct lwt_buf *segment)
+int net_ipv4_send(struct net_stack *s, const struct net_hop *hop,
+                  struct net_ipv4_repr *r, struct lwt_buf *segment)
 {
   uint32_t total = segment->total + NET_IPV4_LEN;
-  uint16_t mtu = hop == NET_HOP_SELF ? LOOP_MTU : s->paths ? path_mtu(s, r->dst) : s->mtu;
 
   r->offset = r->mf = 0;
   r->id = r->df ? 0 : next_id(s, r->dst);
-  if (total > mtu && !(segment->flags & LWT_BUF_GSO)) {
+  if (total > hop->mtu && !(segment->flags & LWT_BUF_GSO)) {
     if (!r->df && total <= 65535)
-      return fragment(s, hop, r, mtu, segment);
+      return fragment(s, *hop, r, segment);
     s->stats.ip_too_big++;
     lwt_buf_free(segment);
     return LWT_EMSGSIZE;
@@ -293,10 +149,10 @@ int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
     .src = net_ip4(src), .dst = net_ip4(dst), .proto = proto, .tos = tos,
     .ttl = ttl ? ttl : s->config.ttl, .df = df != 0
   };
-  uint32_t hop;
-  int error = net_ipv4_hop(s, r.dst, &hop);
+  int error;
+  const struct net_hop *hop = net_hop_cached(s, dst, src, &error);
 
-  if (!error)
+  if (hop)
     return net_ipv4_send(s, hop, &r, segment);
   s->stats.ip_no_route++;
   lwt_buf_free(segment);
@@ -305,24 +161,45 @@ int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
 
 /* ---- Input ------------------------------------------------------------- */
 
-/* Whether a packet with this header may come in here; else counts why. */
-static int acceptable(struct net_stack *s, const struct net_ipv4_repr *r, int looped)
+/* A host that has no address yet asks everybody (DHCP). */
+static int is_anonymous(const struct net_ipv4_repr *r)
 {
-  if (looped)
+  return !r->src && r->dst == UINT32_MAX && r->proto == NET_PROTO_UDP;
+}
+
+/* Whether a host there may have sent this. */
+static int good_source(struct net_if *nif, const struct net_ipv4_repr *r)
+{
+  struct lwt_addr src = net_addr4(r->src, 0);
+
+  if ((net_ip_is_unicast(nif->s, &src) && !net_ip_is_local(nif->s, &src)) ||
+      is_anonymous(r))
     return 1;
-  if (!is_unicast(s, r->src) || is_local(s, r->src)) {
-    s->stats.ip_source++;
+  nif->s->stats.ip_source++;
+  nif->stats.rx_source++;
+  return 0;
+}
+
+/* To everybody on the link. */
+static int to_all(struct net_if *nif, uint32_t dst)
+{
+  const struct net_local4 *l = net_broadcast4(nif->s, dst);
+
+  return dst == UINT32_MAX || (l && l->nif == nif);
+}
+
+/* Whether a packet with this header may come in here; else counts why. */
+static int acceptable(struct net_if *nif, const struct net_ipv4_repr *r)
+{
+  if (!nif->netif)
+    return 1;
+  if (!good_source(nif, r))
     return 0;
-  }
-  if (r->dst != s->addr && !is_broadcast(s, r->dst)) {
-    s->stats.ip_destination++;
-    return 0;
-  }
-  if (!s->addr) {
-    s->stats.ip_destination++;
-    return 0;
-  }
-  return 1;
+  if (net_local4_on(nif, r->dst) || to_all(nif, r->dst))
+    return 1;
+  nif->s->stats.ip_destination++;
+  nif->stats.rx_destination++;
+  return 0;
 }
 
 /* The least transport header that the protocol's input wants in one piece. */
@@ -394,9 +271,9 @@ static struct lwt_buf *strip(struct net_stack *s, struct net_ipv4_repr *r,
   return lwt_buf_pull(packet, (uint32_t)len);
 }
 
-void net_ipv4_input(struct net_stack *s, struct lwt_buf *packet, int broadcast,
-                    int looped)
+void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, int broadcast)
 {
+  struct net_stack *s = nif->s;
   struct net_ipv4_repr r;
   struct net_ip_info ip;
   uint8_t header[60];
@@ -410,21 +287,22 @@ void net_ipv4_input(struct net_stack *s, struct lwt_buf *packet, int broadcast,
   packet = strip(s, &r, header, packet);
   if (!packet)
     return;
-  if (!acceptable(s, &r, looped)) {
+  if (!acceptable(nif, &r)) {
     lwt_buf_free(packet);
     return;
   }
   if (r.mf || r.offset) {
-    packet = net_frag_input(s, &r, header, packet);
+    packet = net_frag_input(nif, &r, header, packet);
     if (!packet)
       return;
   }
+  ip.nif = nif;
   ip.src = net_addr4(r.src, 0);
   ip.dst = net_addr4(r.dst, 0);
   ip.proto = r.proto;
   ip.tos = r.tos;
   ip.ttl = r.ttl;
-  ip.broadcast = (uint8_t)(broadcast || is_broadcast(s, r.dst));
+  ip.broadcast = (uint8_t)(broadcast || to_all(nif, r.dst));
   ip.header = header;
   ip.header_len = r.header;
   deliver(s, &ip, packet);
@@ -439,7 +317,7 @@ void net_csum_finish(struct net_stack *s, const struct lwt_addr *src,
   uint32_t sum = net_sum_pseudo(src, dst, proto, segment->total);
   uint16_t csum;
 
-  if (s->netif->offloads & LWT_NETIF_TX_CSUM || net_ip_is_local(s, dst)) {
+  if (net_ip_offloads(s, src, dst) & LWT_NETIF_TX_CSUM) {
     segment->flags |= LWT_BUF_CSUM_PARTIAL;
     segment->csum_start = 0;
     segment->csum_offset = offset;

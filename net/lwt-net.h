@@ -57,7 +57,8 @@ struct lwt_net_config {
   size_t n_hosts;
 
   /* Limits, each with a counter that shows it (struct lwt_net_stats). */
-  uint32_t max_neighbours;  /* ARP entries, default 512 */
+  uint32_t max_neighbours;  /* of each interface, default 512 */
+  uint32_t max_routes;      /* in the table, default 256 */
   uint32_t max_waiting;     /* packets that wait for one neighbour, default 16 */
   uint32_t max_reassembly;  /* memory of fragments, default 4 MiB */
   uint32_t max_udp;         /* UDP endpoints, default 1024 */

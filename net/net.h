@@ -3,14 +3,14 @@
  *
  * Read lwt-net.h first.  A packet's way in and out:
  *
- *   netif -> stack.c -> ether.c -> ipv4.c -> udp.c | icmp.c | tcp*.c
- *                              \-> arp.c
- *   tcp*.c | udp.c | icmp.c -> ipv4.c -> arp.c (next hop) -> netif
+ *   netif -> interface.c -> ether.c -> ipv4.c -> udp.c | icmp.c | tcp*.c
+ *                                  \-> arp.c
+ *   tcp*.c | udp.c | icmp.c -> hop.c (where to) -> ipv4.c -> neighbour.c -> netif
  *
- * One call per batch from the device comes in (net_input), then
- * net_tcp_input_done() once.  Packets to ourselves go through a queue that is
- * drained on the next loop turn, so nothing recurses.  Functions that take a
- * packet free it, whatever they return.
+ * One call per batch from a device comes in, then net_tcp_input_done() once.
+ * Packets to ourselves go through a queue that is drained on the next loop turn,
+ * so nothing recurses.  Functions that take a packet free it, whatever they
+ * return.
  *
  * `now` is an argument of nothing: stack->now is refreshed with net_clock() at
  * every entry (a batch, a timer, a call from the program).
@@ -20,37 +20,57 @@
 
 #include "../lwt/memory.h"
 
+#include "interface.h"
 #include "lwt-net.h"
+#include "routes.h"
 #include "timer.h"
+
+#include <string.h>
 
 enum { NET_PROTO_ICMP = 1, NET_PROTO_TCP = 6, NET_PROTO_UDP = 17 };
 
-struct net_arp;
 struct net_frag;
-struct net_path;
 struct net_udp_table;
 struct net_tcp;
 
+struct net_event {
+  uint8_t event; /* enum lwt_ip_event */
+  uint32_t index;
+  struct lwt_addr addr;
+};
+
+/* The last way that was looked up; see net_hop_cached(). */
+struct net_last_hop {
+  uint32_t age; /* s->route_age; 0: none */
+  struct lwt_addr dst, src;
+  struct net_hop hop;
+};
+
 struct net_stack {
   struct lwt_stack stack; /* first: what the program holds */
-  struct lwt_netif *netif;
   struct lwt_net_config config; /* defaults filled in */
   struct lwt_net_stats stats;
   uint64_t now;
   struct net_timers timers;
-  uint32_t addr, netmask, broadcast, gateway; /* IPv4, host order; 0: none */
-  uint16_t mtu;
   uint8_t closing;
+  uint8_t telling; /* watch.c calls the program */
+  uint8_t n_ifs, n_local4, n_events;
+  struct net_if *ifs[NET_IF_MAX]; /* the loopback interface first */
+  uint32_t last_if;               /* the highest number so far */
+  struct net_local4 local4[NET_ADDRESS_MAX];
+  struct net_routes *routes;
+  struct net_paths *paths; /* NULL: nothing was ever learnt */
+  uint32_t route_age;      /* see route.h; never 0 */
+  struct net_last_hop last_hop;
   uint16_t ip_id[64];   /* of packets that may be fragmented, by destination */
   uint32_t ip_id_hash;
-  struct net_path *paths;
-  uint32_t route_age; /* see route.h; never 0 */
-  struct net_arp *arp;
   struct net_frag *frag;
   struct net_udp_table *udp;
   struct net_tcp *tcp;
   struct lwt_net_pcap *pcap, *own_pcap; /* own: freed with the stack */
-  lwt_t *listening, *writable;
+  struct lwt_ip_watch *watches, *next_watch;
+  struct net_event events[NET_EVENT_MAX];
+  struct lwt__task events_turn;
   struct lwt_buf *loop, **loop_end; /* packets to ourselves */
   uint32_t loop_len;
   struct lwt__task loop_turn;
@@ -63,49 +83,53 @@ static inline uint64_t net_clock(struct net_stack *s)
   return s->now = lwt_now();
 }
 
+/* The stack of lwt_net_stack_new(); NULL: another one. */
+struct net_stack *net_stack_of(struct lwt_stack *stack);
+
 /* ---- Ethernet and ARP (ether.c, arp.c) ---------------------------------- */
 
 /* Takes packet.  Returns 0, LWT_ENOBUFS, LWT_ENOMEM, LWT_ENETDOWN. */
-int net_ether_send(struct net_stack *s, const uint8_t dst[6], uint16_t type,
+int net_ether_send(struct net_if *nif, const uint8_t dst[6], uint16_t type,
                    struct lwt_buf *packet);
 /* The same for a frame with its header. */
-int net_ether_transmit(struct net_stack *s, struct lwt_buf *frame);
-void net_ether_input(struct net_stack *s, struct lwt_buf *frame);
+int net_ether_transmit(struct net_if *nif, struct lwt_buf *frame);
+void net_ether_input(struct net_if *nif, struct lwt_buf *frame);
+void net_arp_input(struct net_if *nif, struct lwt_buf *packet);
 
-int net_arp_init(struct net_stack *s);
-void net_arp_fini(struct net_stack *s);
-void net_arp_input(struct net_stack *s, struct lwt_buf *packet);
-void net_arp_announce(struct net_stack *s);
-void net_arp_dump(struct net_stack *s, FILE *out);
+/* ---- Neighbours (neighbour.c; its header has the rest) ------------------ */
 
-/* Send an IPv4 packet to a neighbour, when it is known.  Takes packet. */
-int net_arp_send(struct net_stack *s, uint32_t hop, struct lwt_buf *packet);
+/* Send an IP packet to a neighbour, when it is known.  Takes packet. */
+int net_neighbour_send(struct net_if *nif, const struct lwt_addr *next,
+                       struct lwt_buf *packet);
 
 /* A known neighbour and its Ethernet address, valid until the next
- * net_routes_changed(); NULL: it is not known.  Who sends to it says so. */
+ * net_routes_changed(); NULL: it is not known.  Who sends to it says so
+ * (net_neighbour_used()). */
 struct neighbour;
-struct neighbour *net_arp_look(struct net_stack *s, uint32_t hop, uint8_t mac[6]);
-void net_arp_used(struct net_stack *s, struct neighbour *n);
+struct neighbour *net_neighbour_look(struct net_if *nif, const struct lwt_addr *next,
+                                     uint8_t mac[6]);
 
 /* Whether packets to the neighbour leave at once. */
-int net_arp_known(struct net_stack *s, uint32_t hop);
+int net_neighbour_known(struct net_if *nif, const struct lwt_addr *next);
 
 /* Somebody who wants to hear when a neighbour that is not known answers (error
- * 0) or does not (LWT_EHOSTUNREACH).  fn is not called if net_arp_wait() returns
- * LWT_EHOSTUNREACH, LWT_ENOBUFS or LWT_ENOMEM. */
-struct net_arp_waiter {
-  struct net_arp_waiter *next;
-  void *neighbour;
-  void (*fn)(struct net_arp_waiter *waiter, int error);
+ * 0) or does not (LWT_EHOSTUNREACH; LWT_ENETDOWN: the interface is gone).  fn is
+ * not called if net_neighbour_wait() returns LWT_EHOSTUNREACH, LWT_ENOBUFS or
+ * LWT_ENOMEM. */
+struct net_neighbour_waiter {
+  struct net_neighbour_waiter *next;
+  struct neighbour *neighbour;
+  void (*fn)(struct net_neighbour_waiter *waiter, int error);
 };
-int net_arp_wait(struct net_stack *s, uint32_t hop, struct net_arp_waiter *waiter);
-void net_arp_unwait(struct net_arp_waiter *waiter);
-void net_arp_suspect(struct net_stack *s, uint32_t hop);
+int net_neighbour_wait(struct net_if *nif, const struct lwt_addr *next,
+                       struct net_neighbour_waiter *waiter);
+void net_neighbour_unwait(struct net_neighbour_waiter *waiter);
 
 /* ---- IP, for the transports (ipv4.c) ----------------------------------- */
 
 /* A received packet.  Addresses have port 0. */
 struct net_ip_info {
+  struct net_if *nif; /* it came in there; the loopback one: from ourselves */
   struct lwt_addr src, dst;
   uint8_t proto, tos, ttl;
   uint8_t broadcast; /* to a broadcast or multicast address, of either layer */
@@ -113,30 +137,21 @@ struct net_ip_info {
   const uint8_t *header; /* function returns, for ICMP errors to quote */
 };
 
-/* From Ethernet (broadcast: its destination) or from ourselves. */
-void net_ipv4_input(struct net_stack *s, struct lwt_buf *packet, int broadcast,
-                    int looped);
+/* From Ethernet (broadcast: its destination), or on the loopback interface from
+ * ourselves. */
+void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, int broadcast);
 
 /* Receive what we have sent to ourselves. */
 void net_ipv4_loop(struct lwt__task *task);
 
-/* The next hop towards dst: a neighbour, or one of these. */
-enum { NET_HOP_SELF = 0, NET_HOP_MULTICAST = 1 };
-#define NET_HOP_ALL UINT32_MAX
-static inline int net_ipv4_is_neighbour(uint32_t hop)
-{
-  return hop > NET_HOP_MULTICAST && hop != NET_HOP_ALL;
-}
-int net_ipv4_hop(const struct net_stack *s, uint32_t dst, uint32_t *hop);
-
 struct net_ipv4_repr;
 /* As net_ip_send() below; of r: src, dst, proto, tos, ttl, df. */
-int net_ipv4_send(struct net_stack *s, uint32_t hop, struct net_ipv4_repr *r,
-                  struct lwt_buf *segment);
+int net_ipv4_send(struct net_stack *s, const struct net_hop *hop,
+                  struct net_ipv4_repr *r, struct lwt_buf *segment);
 
 /* Takes a fragment (from its payload on); the whole datagram's payload once it
  * is complete, with its header in header[60]; else NULL. */
-struct lwt_buf *net_frag_input(struct net_stack *s, struct net_ipv4_repr *r,
+struct lwt_buf *net_frag_input(struct net_if *nif, struct net_ipv4_repr *r,
                                uint8_t *header, struct lwt_buf *payload);
 int net_frag_init(struct net_stack *s);
 void net_frag_fini(struct net_stack *s);
@@ -166,6 +181,40 @@ void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst);
 int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr);
 /* Whether addr names one host: not 0, a broadcast or a multicast address. */
 int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr);
+/* The same for a host of a network with this prefix, whatever our networks are. */
+int net_ip_is_host(const struct lwt_addr *addr, uint8_t prefix);
+int net_ip_is_any(const struct lwt_addr *addr);
+int net_ip_is_loopback(const struct lwt_addr *addr);
+int net_ip_is_link_local6(const struct lwt_addr *addr);
+
+/* Usable IPv4 addresses: of any interface, of this one; the one whose network has
+ * this broadcast address.  NULL: none. */
+static inline const struct net_local4 *net_local4_find(const struct net_stack *s,
+                                                       uint32_t ip)
+{
+  const struct net_local4 *l = s->local4, *end = l + s->n_local4;
+
+  while (l < end && l->ip != ip)
+    l++;
+  return l < end ? l : NULL;
+}
+static inline const struct net_local4 *net_local4_on(const struct net_if *nif,
+                                                     uint32_t ip)
+{
+  const struct net_local4 *l = net_local4_find(nif->s, ip);
+
+  return l && l->nif == nif ? l : NULL;
+}
+const struct net_local4 *net_broadcast4(const struct net_stack *s, uint32_t ip);
+
+/* net_hop_find() from src, looked up once for many packets in a row; valid until
+ * the next call. */
+const struct net_hop *net_hop_cached(struct net_stack *s, const struct lwt_addr *dst,
+                                     const struct lwt_addr *src, int *error);
+
+/* What the device on the way takes (lwt/netif.h). */
+uint32_t net_ip_offloads(struct net_stack *s, const struct lwt_addr *src,
+                         const struct lwt_addr *dst);
 
 /* Fill in the checksum field at `offset` (zero so far) of the segment that
  * begins with the transport header: for good, or for the device to finish if
@@ -188,6 +237,7 @@ struct net_icmp_error {
   uint8_t proto;
   uint8_t type, code; /* ICMPv4 */
   uint8_t local;      /* not received: no neighbour answered */
+  uint32_t interface; /* where it came in; 0: local */
   int error;          /* LWT_ECONNREFUSED, LWT_EHOSTUNREACH, LWT_ENETUNREACH,
                          LWT_EMSGSIZE ... */
   uint16_t mtu;       /* LWT_EMSGSIZE: of the path, at least 68 */
@@ -235,7 +285,7 @@ void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
 /* Take a frame from the device if it carries nothing but the next segment of an
  * established connection, and everything about it is right.  Returns 0 if it is
  * for the layers to look at; nothing has been counted then. */
-int net_tcp_input_next(struct net_stack *s, struct lwt_buf *frame);
+int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame);
 /* Once after each batch: send the ACKs that are due. */
 void net_tcp_input_done(struct net_stack *s);
 void net_tcp_icmp_error(struct net_stack *s, const struct net_icmp_error *error);
@@ -301,6 +351,13 @@ static inline struct lwt_addr net_addr4(uint32_t ip, uint16_t port)
 
   net_put32(addr.ip, ip);
   return addr;
+}
+
+/* The same address, whatever the ports. */
+static inline int net_addr_same(const struct lwt_addr *a, const struct lwt_addr *b)
+{
+  return a->family == b->family &&
+         (a->family == 6 ? !memcmp(a->ip, b->ip, 16) : !memcmp(a->ip, b->ip, 4));
 }
 
 #endif

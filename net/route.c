@@ -2,29 +2,34 @@
  * SPDX-License-Identifier: ISC
  *
  * Read route.h first; what is done here once more for speed is in ipv4.c,
- * arp.c and ether.c in full.
+ * neighbour.c and ether.c in full.
  */
 #include "route.h"
 
 #include "checksum.h"
+#include "neighbour.h"
 
 #include <string.h>
 
-static int make(struct net_stack *s, struct net_route *route, uint32_t src, uint32_t dst,
-                uint8_t proto)
+static int make(struct net_stack *s, struct net_route *route,
+                const struct lwt_addr *from, const struct lwt_addr *to, uint8_t proto)
 {
+  uint32_t src = net_ip4(from), dst = net_ip4(to), addrs;
   struct net_ipv4_repr ip = {
     .src = src, .dst = dst, .proto = proto, .ttl = s->config.ttl, .df = 1
   };
   struct net_ether_repr ether = { .type = NET_ETHER_IPV4 };
-  uint32_t hop, addrs;
+  int error;
+  const struct net_hop *hop = net_hop_cached(s, to, from, &error);
 
-  if (net_ipv4_hop(s, dst, &hop) || !net_ipv4_is_neighbour(hop))
+  if (!hop || hop->kind != NET_HOP_NEIGHBOUR)
     return 0;
-  route->hop = net_arp_look(s, hop, ether.dst);
+  route->nif = hop->nif;
+  route->mtu = hop->mtu;
+  route->hop = net_neighbour_look(hop->nif, &hop->next, ether.dst);
   if (!route->hop)
     return 0;
-  memcpy(ether.src, s->netif->mac, 6);
+  memcpy(ether.src, route->nif->mac, 6);
   net_ether_emit(&ether, route->head);
   net_ipv4_emit(&ip, route->head + NET_ETHER_LEN);
   addrs = (src >> 16) + (src & 0xffff) + (dst >> 16) + (dst & 0xffff);
@@ -38,18 +43,16 @@ int net_route_find(struct net_stack *s, struct net_route *route,
                    const struct lwt_addr *src, const struct lwt_addr *dst,
                    uint8_t proto)
 {
-  if (s->paths)
-    return 0;
   if (route->age == s->route_age)
     return 1;
-  return dst->family == 4 && make(s, route, net_ip4(src), net_ip4(dst), proto);
+  return dst->family == 4 && make(s, route, src, dst, proto);
 }
 
-static void finish_sum(struct net_stack *s, uint32_t sum, int udp, uint16_t offset,
+static void finish_sum(const struct net_if *nif, uint32_t sum, int udp, uint16_t offset,
                        struct lwt_buf *segment)
 {
   sum += segment->total;
-  if (s->netif->offloads & LWT_NETIF_TX_CSUM) {
+  if (nif->offloads & LWT_NETIF_TX_CSUM) {
     segment->flags |= LWT_BUF_CSUM_PARTIAL;
     segment->csum_start = NET_ROUTE_HEADERS;
     segment->csum_offset = offset;
@@ -68,13 +71,13 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
   uint32_t total = segment->total + NET_IPV4_LEN;
   uint8_t *head;
 
-  if (total > s->mtu && !(segment->flags & LWT_BUF_GSO)) {
+  if (total > route->mtu && !(segment->flags & LWT_BUF_GSO)) {
     s->stats.ip_too_big++;
     lwt_buf_free(segment);
     return LWT_EMSGSIZE;
   }
-  finish_sum(s, route->pseudo_sum, route->head[NET_ETHER_LEN + 9] == NET_PROTO_UDP,
-             csum_offset, segment);
+  finish_sum(route->nif, route->pseudo_sum,
+             route->head[NET_ETHER_LEN + 9] == NET_PROTO_UDP, csum_offset, segment);
   segment->data -= NET_ROUTE_HEADERS;
   segment->len += NET_ROUTE_HEADERS;
   segment->total += NET_ROUTE_HEADERS;
@@ -83,7 +86,7 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
   net_put16(head + NET_ETHER_LEN + 2, total);
   net_put16(head + NET_ETHER_LEN + 10,
             (uint16_t)~net_sum_fold(route->ip_sum + total));
-  net_arp_used(s, route->hop);
+  net_neighbour_used(route->hop, s->now);
   s->stats.ip_tx++;
-  return net_ether_transmit(s, segment);
+  return net_ether_transmit(route->nif, segment);
 }

@@ -4,7 +4,8 @@
  * What a transport sends to one destination differs in length and checksums
  * only: a route keeps the Ethernet and IPv4 headers and what they add to the
  * sums.  It holds as long as nothing changes that it was made of: a neighbour's
- * address or existence, a path's MTU (net_routes_changed()).
+ * address or existence, the routing table, our addresses, a path's MTU
+ * (net_routes_changed()).
  */
 #ifndef NET_ROUTE_H
 #define NET_ROUTE_H
@@ -17,6 +18,8 @@ enum { NET_ROUTE_HEADERS = NET_ETHER_LEN + NET_IPV4_LEN };
 /* All zero: not known. */
 struct net_route {
   uint32_t age;                  /* of s->route_age when it was made */
+  uint16_t mtu;                  /* of the path */
+  struct net_if *nif;
   struct neighbour *hop;
   uint8_t head[NET_ROUTE_HEADERS];
   uint32_t ip_sum, pseudo_sum;   /* without the lengths; not folded */
@@ -31,7 +34,7 @@ static inline void net_routes_changed(struct net_stack *s)
 
 /* Whether packets to dst may take the route: it is made anew if need be.  0:
  * they go through net_ip_send() (to ourselves, a group, a neighbour who is not
- * known, or where a path's MTU was learnt). */
+ * known). */
 int net_route_find(struct net_stack *s, struct net_route *route,
                    const struct lwt_addr *src, const struct lwt_addr *dst,
                    uint8_t proto);

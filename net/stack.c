@@ -1,10 +1,9 @@
-/* net/stack.c - a transport stack over a netif: its life, input, names.
+/* net/stack.c - a transport stack: its life, names, and how it looks.
  * SPDX-License-Identifier: ISC
  *
- * Start reading net/ here, after net.h.  Input runs held (lwt/memory.h): what
- * packets settle is seen by the program when the whole batch is through.
+ * Start reading net/ here, after net.h; input is in interface.c.
  */
-#include "net.h"
+#include "neighbour.h"
 #include "pcap.h"
 #include "wire.h"
 
@@ -16,23 +15,7 @@ static struct net_stack *stack_of(struct lwt_stack *stack)
   return (struct net_stack *)stack;
 }
 
-/* ---- Input and time ---------------------------------------------------- */
-
-static void input(void *env, struct lwt_buf *packets)
-{
-  struct net_stack *s = env;
-  struct lwt_buf *frame;
-  int held = lwt__hold();
-
-  net_clock(s);
-  while ((frame = packets)) {
-    packets = frame->next_packet;
-    frame->next_packet = NULL;
-    net_ether_input(s, frame);
-  }
-  net_tcp_input_done(s);
-  lwt__release(held);
-}
+/* ---- Time -------------------------------------------------------------- */
 
 static void before_timers(void *env)
 {
@@ -109,22 +92,21 @@ static void destroy(struct net_stack *s)
 {
   int held = lwt__hold();
 
+  s->closing = 1;
   if (s->tcp)
     net_tcp_fini(s);
   net_udp_fini(s);
   net_frag_fini(s);
-  net_arp_fini(s);
+  while (s->n_ifs)
+    net_if_free(s->ifs[s->n_ifs - 1]);
+  net_routes_fini(s);
+  net_paths_fini(s);
   net_timers_fini(&s->timers);
   lwt__task_stop(&s->loop_turn);
-  lwt_drop(s->writable);
-  if (s->listening) {
-    lwt_error(s->listening); /* the device may have died: seen */
-    lwt_drop(s->listening);
-  }
+  lwt__task_stop(&s->events_turn);
   lwt_buf_free_queue(s->loop);
   if (s->own_pcap)
     lwt_net_pcap_free(s->own_pcap);
-  lwt__free(s->paths);
   lwt__free((void *)(uintptr_t)s->config.hosts);
   lwt__free(s);
   lwt__release(held);
@@ -133,19 +115,40 @@ static void destroy(struct net_stack *s)
 struct closing {
   struct lwt_frame frame;
   struct net_stack *s;
-  struct lwt_netif *netif;
+  struct lwt_netif *netifs[NET_IF_MAX];
+  unsigned n;
   struct lwt_error error;
 };
+
+/* The stack goes, its devices are left. */
+static void take_apart(struct closing *c)
+{
+  unsigned i;
+
+  for (i = 0; i < c->s->n_ifs; i++)
+    if (c->s->ifs[i]->netif)
+      c->netifs[c->n++] = c->s->ifs[i]->netif;
+  destroy(c->s);
+}
+
+static lwt_t *close_next(struct closing *c)
+{
+  struct lwt_netif *netif = c->netifs[--c->n];
+
+  return netif->ops->close(netif);
+}
 
 LWT_STEP close_step(struct lwt_frame *frame)
 {
   struct closing *c = (struct closing *)frame;
 
   lwt_begin(c);
+  while (c->s->telling) /* somebody who heard of a change closes it */
+    lwt_await_error(c, &c->error, lwt_pause());
   lwt_await_error(c, &c->error, net_tcp_close(c->s));
-  c->netif = c->s->netif;
-  destroy(c->s);
-  lwt_await_error(c, &c->error, c->netif->ops->close(c->netif));
+  take_apart(c);
+  while (c->n)
+    lwt_await_error(c, &c->error, close_next(c));
   lwt_end(c);
 }
 
@@ -153,13 +156,14 @@ LWT_STEP close_step(struct lwt_frame *frame)
 static void close_now(void *frame)
 {
   struct closing *c = frame;
-  struct lwt_netif *netif = c->s->netif;
   lwt_t *p;
 
-  destroy(c->s);
-  p = netif->ops->close(netif);
-  lwt_error(p);
-  lwt_drop(p);
+  take_apart(c);
+  while (c->n) {
+    p = close_next(c);
+    lwt_error(p);
+    lwt_drop(p);
+  }
 }
 
 static lwt_t *stack_close(struct lwt_stack *stack)
@@ -185,13 +189,18 @@ static uint32_t or_default(uint32_t value, uint32_t preset)
   return value ? value : preset;
 }
 
+struct net_stack *net_stack_of(struct lwt_stack *stack)
+{
+  return stack->ops == &stack_ops ? stack_of(stack) : NULL;
+}
+
 static void set_defaults(struct net_stack *s)
 {
   struct lwt_net_config *c = &s->config;
 
-  c->mtu = (uint16_t)or_default(c->mtu, s->netif->mtu);
   c->ttl = (uint8_t)or_default(c->ttl, 64);
   c->max_neighbours = or_default(c->max_neighbours, 512);
+  c->max_routes = or_default(c->max_routes, 256);
   c->max_waiting = or_default(c->max_waiting, 16);
   c->max_reassembly = or_default(c->max_reassembly, 4u << 20);
   c->max_udp = or_default(c->max_udp, 1024);
@@ -203,37 +212,58 @@ static void set_defaults(struct net_stack *s)
   c->icmp_rate = or_default(c->icmp_rate, 100);
 }
 
-/* Check the config and derive what is used all the time. */
-static int configure(struct net_stack *s)
+/* Check what the interfaces do not check. */
+static int check(const struct net_stack *s)
 {
   const struct lwt_net_config *c = &s->config;
-  struct lwt_addr addr = c->addr;
 
-  s->mtu = c->mtu;
-  if (s->mtu > s->netif->mtu || s->mtu < 68 || c->icmp_rate > 1000000)
+  if (c->icmp_rate > 1000000)
     return LWT_EINVAL;
   if (!c->addr.family)
     return c->gateway.family ? LWT_EINVAL : 0;
   if (c->addr.family != 4 || (c->gateway.family && c->gateway.family != 4))
     return LWT_ENOTSUP;
-  if (c->prefix < 1 || c->prefix > 32)
-    return LWT_EINVAL;
-  s->netmask = UINT32_MAX << (32 - c->prefix);
-  if (c->prefix < 31)
-    s->broadcast = net_ip4(&addr) | ~s->netmask;
-  addr.port = 0;
-  if (!net_ip_is_unicast(s, &addr) || addr.ip[0] == 127)
-    return LWT_EINVAL;
-  if (c->gateway.family && !net_ip_is_unicast(s, &c->gateway))
-    return LWT_EINVAL;
-  s->addr = net_ip4(&addr);
-  s->gateway = c->gateway.family ? net_ip4(&c->gateway) : 0;
   return 0;
 }
 
-static int start(struct net_stack *s)
+static int settled(lwt_t *p)
 {
-  int error = net_arp_init(s);
+  int error = lwt_error(p).code;
+
+  lwt_drop(p);
+  return error;
+}
+
+static int loopback(struct net_stack *s)
+{
+  struct lwt_ip_address lo = { .addr = net_addr4(0x7f000001, 0), .prefix = 8 };
+  struct net_if *nif;
+  int error = net_if_add(s, NULL, 0, &nif);
+
+  return error ? error : settled(net_address_add(nif, &lo, NULL));
+}
+
+/* The interface, address and default route of the config. */
+static int interface(struct net_stack *s, struct lwt_netif *netif)
+{
+  const struct lwt_net_config *c = &s->config;
+  struct lwt_ip_address addr = { .addr = c->addr, .prefix = c->prefix, .unchecked = 1 };
+  struct lwt_ip_route route = { .dst = net_addr4(0, 0), .gateway = c->gateway };
+  struct net_if *nif;
+  int error = net_if_add(s, netif, c->mtu, &nif);
+
+  if (error || !c->addr.family)
+    return error;
+  route.interface = nif->index;
+  error = settled(net_address_add(nif, &addr, NULL));
+  if (error || !c->gateway.family)
+    return error;
+  return net_ip_is_unicast(s, &route.gateway) ? net_routes_add(s, &route) : LWT_EINVAL;
+}
+
+static int start(struct net_stack *s, struct lwt_netif *netif)
+{
+  int error = net_routes_init(s);
   unsigned i;
 
   if (!error)
@@ -247,11 +277,8 @@ static int start(struct net_stack *s)
   for (i = 0; i < sizeof s->ip_id / sizeof *s->ip_id; i++)
     s->ip_id[i] = (uint16_t)net_random(s);
   s->ip_id_hash = (uint32_t)net_random(s) | 1;
-  s->listening = s->netif->ops->listen(s->netif, input, s);
-  if (lwt_state(s->listening) == LWT_REJECTED)
-    return lwt_error(s->listening).code;
-  net_arp_announce(s);
-  return 0;
+  error = loopback(s);
+  return error ? error : interface(s, netif);
 }
 
 int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *config,
@@ -264,10 +291,10 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
     return LWT_ENOMEM;
   memset(s, 0, sizeof *s);
   s->stack.ops = &stack_ops;
-  s->netif = netif;
   s->config = *config;
   s->loop_end = &s->loop;
   s->loop_turn.fn = net_ipv4_loop;
+  s->events_turn.fn = net_events_turn;
   s->route_age = 1;
   net_timers_init(&s->timers, before_timers, after_timers, s);
   s->icmp_filled = net_clock(s);
@@ -275,9 +302,9 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
   s->icmp_tokens = s->config.icmp_rate;
   error = copy_hosts(s, config);
   if (!error)
-    error = configure(s);
+    error = check(s);
   if (!error)
-    error = start(s);
+    error = start(s, netif);
   if (error) {
     destroy(s);
     return error;
@@ -298,22 +325,32 @@ void lwt_net_stack_tap(struct lwt_stack *stack, struct lwt_net_pcap *pcap)
   stack_of(stack)->pcap = pcap;
 }
 
+static void dump_interface(const struct net_if *nif, FILE *out)
+{
+  static const char *const states[] = { "tentative", "preferred", "deprecated" };
+  char text[LWT_ADDR_TEXT];
+  struct net_address *a;
+
+  fprintf(out, "interface %u %s mtu %u%s\n", (unsigned)nif->index, nif->name, nif->mtu,
+          nif->down ? " down" : "");
+  for (a = nif->addrs; a; a = a->next)
+    fprintf(out, "  address %s/%u %s\n",
+            lwt_addr_format(&a->addr, text, sizeof text), a->prefix, states[a->state]);
+  net_neighbours_dump(nif, out);
+}
+
 void lwt_net_dump(struct lwt_stack *stack, FILE *out)
 {
 #define NAME(name) #name,
   static const char *const names[] = { LWT_NET_STATS(NAME) };
   struct net_stack *s = stack_of(stack);
   const uint64_t *counters = (const uint64_t *)&s->stats;
-  char text[LWT_ADDR_TEXT];
   size_t i;
 
-  fprintf(out, "stack %s/%u on %s, mtu %u\n",
-          lwt_addr_format(&s->config.addr, text, sizeof text), s->config.prefix,
-          s->netif->name, s->mtu);
-  if (s->gateway)
-    fprintf(out, "gateway %s\n",
-            lwt_addr_format(&s->config.gateway, text, sizeof text));
-  net_arp_dump(s, out);
+  net_clock(s);
+  for (i = 0; i < s->n_ifs; i++)
+    dump_interface(s->ifs[i], out);
+  net_routes_dump(s, out);
   net_udp_dump(s, out);
   net_tcp_dump(s, out);
   for (i = 0; i < sizeof names / sizeof *names; i++)

@@ -21,18 +21,18 @@ enum {
 };
 
 /* Ethernet and IPv4: to us, from somebody else, TCP, not a fragment. */
-static int is_plain(const struct net_stack *s, const struct lwt_buf *frame)
+static int is_plain(const struct net_if *nif, const struct lwt_buf *frame)
 {
   const uint8_t *p = frame->data;
   uint32_t words[5], total;
   uint64_t sum;
 
-  if (frame->len < LEAST || memcmp(p, s->netif->mac, 6) || p[6] & 1 ||
+  if (frame->len < LEAST || memcmp(p, nif->mac, 6) || p[6] & 1 ||
       net_get16(p + 12) != NET_ETHER_IPV4 || p[IP] != 0x45 ||
       net_get16(p + IP + 6) & 0x3fff || p[IP + 9] != NET_PROTO_TCP)
     return 0;
-  if (!s->addr || net_get32(p + IP + 16) != s->addr ||
-      net_get32(p + IP + 12) == s->addr || p[IP + 12] == 127)
+  if (!net_local4_on(nif, net_get32(p + IP + 16)) || p[IP + 12] == 127 ||
+      net_local4_find(nif->s, net_get32(p + IP + 12)))
     return 0;
   total = net_get16(p + IP + 2);
   if (total < LEAST - IP || total > frame->total - IP)
@@ -96,14 +96,15 @@ static struct tcp_conn *find(struct net_stack *s, const uint8_t *p)
   return node && node->kind == TCP_CONN ? tcp_of(node, struct tcp_conn, node) : NULL;
 }
 
-int net_tcp_input_next(struct net_stack *s, struct lwt_buf *frame)
+int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame)
 {
+  struct net_stack *s = nif->s;
   const uint8_t *p = frame->data;
   struct tcp_conn *c;
   struct tcp_repr r;
   uint32_t len;
 
-  if (!is_plain(s, frame) || !(c = find(s, p)))
+  if (!is_plain(nif, frame) || !(c = find(s, p)))
     return 0;
   len = net_get16(p + IP + 2) - (uint32_t)NET_IPV4_LEN;
   if (!parse(c, &r, p + TCP, frame->len - TCP, len) || !net_tcp_is_next(c, &r) ||

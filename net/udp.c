@@ -29,6 +29,7 @@ struct endpoint {
   struct net_stack *s;
   struct endpoint *next;
   struct lwt_addr addr; /* ip 0: any */
+  struct lwt_ip_udp_options options;
   struct item *queue, **queue_end;
   uint32_t cost;
   struct lwt_resolver receiver; /* of the pending receive */
@@ -38,12 +39,12 @@ struct endpoint {
 
 /* A send that waits for a neighbour. */
 struct pending {
-  struct net_arp_waiter waiter;
+  struct net_neighbour_waiter waiter;
   struct pending *next, **link;
   struct endpoint *e;
   struct lwt_resolver r;
   struct lwt_addr to;
-  uint32_t hop;
+  struct net_hop hop;
   const void *bytes;
   size_t len;
 };
@@ -65,22 +66,32 @@ static int is_any(const struct lwt_addr *addr)
 
 /* ---- Input ------------------------------------------------------------- */
 
-/* The endpoint for a destination: one that is bound to the address before one
- * that is bound to any. */
-static struct endpoint *find(struct net_stack *s, const struct lwt_addr *dst,
-                             uint16_t port)
+/* How well an endpoint fits a destination; 0: not at all. */
+static int fits(const struct endpoint *e, const struct lwt_addr *dst, uint16_t port,
+                uint32_t interface)
 {
-  struct endpoint *e, *any = NULL;
+  if (e->addr.port != port || (!is_any(&e->addr) && net_ip4(&e->addr) != net_ip4(dst)) ||
+      (e->options.interface && e->options.interface != interface))
+    return 0;
+  return 1 + 2 * !is_any(&e->addr) + !!e->options.interface;
+}
+
+/* The endpoint for a destination: one that is bound to the address before one
+ * that is bound to any, then one that is bound to the interface. */
+static struct endpoint *find(struct net_stack *s, const struct lwt_addr *dst,
+                             uint16_t port, uint32_t interface)
+{
+  struct endpoint *e, *best = NULL;
+  int fit, top = 0;
 
   for (e = *bucket_of(s, port); e; e = e->next) {
-    if (e->addr.port != port)
-      continue;
-    if (is_any(&e->addr))
-      any = e;
-    else if (net_ip4(&e->addr) == net_ip4(dst))
-      return e;
+    fit = fits(e, dst, port, interface);
+    if (fit > top) {
+      top = fit;
+      best = e;
+    }
   }
-  return any;
+  return best;
 }
 
 /* Whether somebody waits in receive; gives up one that was cancelled. */
@@ -168,7 +179,7 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
   segment = check(s, ip, &r, segment);
   if (!segment)
     return;
-  e = find(s, &ip->dst, r.dst);
+  e = find(s, &ip->dst, r.dst, ip->nif->index);
   if (!e) {
     s->stats.udp_no_port++;
     net_icmp_send_error(s, ip, NET_ICMP_UNREACHABLE, NET_UNREACH_PORT, 0, segment);
@@ -186,7 +197,7 @@ void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error)
 
   if (net_udp_parse(&r, error->bytes, error->len) < 0)
     return;
-  e = find(s, &error->src, r.src);
+  e = find(s, &error->src, r.src, error->interface);
   if (!e)
     return;
   if (error->error == LWT_EMSGSIZE) {
@@ -219,7 +230,7 @@ static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
 /* ---- Output ------------------------------------------------------------ */
 
 /* Returns what the program shall hear. */
-static int emit(struct endpoint *e, uint32_t hop, const struct lwt_addr *to,
+static int emit(struct endpoint *e, const struct net_hop *hop, const struct lwt_addr *to,
                 const void *bytes, size_t len)
 {
   struct net_stack *s = e->s;
@@ -227,9 +238,9 @@ static int emit(struct endpoint *e, uint32_t hop, const struct lwt_addr *to,
     .src = e->addr.port, .dst = to->port, .total = (uint16_t)(len + NET_UDP_LEN)
   };
   struct net_ipv4_repr ip = {
-    .src = !is_any(&e->addr) ? net_ip4(&e->addr)
-           : hop == NET_HOP_SELF ? net_ip4(to) : s->addr,
-    .dst = net_ip4(to), .proto = NET_PROTO_UDP, .ttl = s->config.ttl
+    .src = e->options.anonymous ? 0 : net_ip4(&hop->src), .dst = net_ip4(to),
+    .proto = NET_PROTO_UDP, .tos = e->options.tos,
+    .ttl = e->options.ttl ? e->options.ttl : s->config.ttl
   };
   struct lwt_addr src = net_addr4(ip.src, 0);
   struct lwt_buf *packet = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, (uint32_t)len);
@@ -255,13 +266,13 @@ static void unlink_pending(struct pending *p)
     p->next->link = p->link;
 }
 
-static void resolved(struct net_arp_waiter *waiter, int error)
+static void resolved(struct net_neighbour_waiter *waiter, int error)
 {
   struct pending *p = (struct pending *)waiter;
 
   unlink_pending(p);
   if (!error && !lwt_unwanted(&p->r))
-    error = emit(p->e, p->hop, &p->to, p->bytes, p->len);
+    error = emit(p->e, &p->hop, &p->to, p->bytes, p->len);
   if (error)
     lwt_reject(&p->r, error, "udp_send");
   else
@@ -270,7 +281,7 @@ static void resolved(struct net_arp_waiter *waiter, int error)
 }
 
 /* Returns 0 and a promise (pending, unless memory is out), or what
- * net_arp_wait() says. */
+ * net_neighbour_wait() says. */
 static int await_neighbour(struct endpoint *e, const struct pending *init,
                            lwt_t **promise)
 {
@@ -280,14 +291,14 @@ static int await_neighbour(struct endpoint *e, const struct pending *init,
   if (!p)
     return LWT_ENOMEM;
   *p = *init;
-  error = net_arp_wait(e->s, p->hop, &p->waiter);
+  error = net_neighbour_wait(p->hop.nif, &p->hop.next, &p->waiter);
   if (error) {
     lwt__free(p);
     return error;
   }
   *promise = lwt_task(&p->r);
   if (lwt_state(*promise) != LWT_PENDING) { /* no memory */
-    net_arp_unwait(&p->waiter);
+    net_neighbour_unwait(&p->waiter);
     lwt__free(p);
     return 0;
   }
@@ -301,8 +312,9 @@ static int await_neighbour(struct endpoint *e, const struct pending *init,
 
 /* Why nothing can be sent; 0 if it can, and then the next hop. */
 static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len,
-                       uint32_t *hop)
+                       struct net_hop *hop)
 {
+  const struct net_hop *cached;
   int error;
 
   if (!e->s)
@@ -317,16 +329,24 @@ static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len
     e->refused.family = 0;
     return LWT_ECONNREFUSED;
   }
-  error = net_ipv4_hop(e->s, net_ip4(to), hop);
+  if (e->options.interface) {
+    error = net_hop_find(e->s, to, &e->addr, e->options.interface, hop);
+  } else {
+    cached = net_hop_cached(e->s, to, &e->addr, &error);
+    if (cached)
+      *hop = *cached;
+  }
+  if (!error && e->options.anonymous && hop->kind != NET_HOP_BROADCAST)
+    error = LWT_ENETUNREACH;
   e->s->stats.ip_no_route += error == LWT_ENETUNREACH;
   return error;
 }
 
 /* To a neighbour that is not known (yet). */
-static lwt_t *send_later(struct endpoint *e, uint32_t hop, const struct lwt_addr *to,
-                         const void *bytes, size_t len)
+static lwt_t *send_later(struct endpoint *e, const struct net_hop *hop,
+                         const struct lwt_addr *to, const void *bytes, size_t len)
 {
-  struct pending init = { .waiter.fn = resolved, .e = e, .to = *to, .hop = hop,
+  struct pending init = { .waiter.fn = resolved, .e = e, .to = *to, .hop = *hop,
                           .bytes = bytes, .len = len };
   lwt_t *promise = NULL;
   int error = await_neighbour(e, &init, &promise);
@@ -342,15 +362,15 @@ static lwt_t *udp_send(struct lwt_udp *udp, const struct lwt_addr *to,
                        const void *bytes, size_t len)
 {
   struct endpoint *e = (struct endpoint *)udp;
-  uint32_t hop;
+  struct net_hop hop;
   int error = cannot_send(e, to, len, &hop);
 
   if (error)
     return lwt_fail(error, "udp_send");
   net_clock(e->s);
-  if (net_ipv4_is_neighbour(hop) && !net_arp_known(e->s, hop))
-    return send_later(e, hop, to, bytes, len);
-  error = emit(e, hop, to, bytes, len);
+  if (hop.kind == NET_HOP_NEIGHBOUR && !net_neighbour_known(hop.nif, &hop.next))
+    return send_later(e, &hop, to, bytes, len);
+  error = emit(e, &hop, to, bytes, len);
   return error ? lwt_fail(error, "udp_send") : lwt_return(NULL);
 }
 
@@ -376,7 +396,7 @@ static void detach(struct endpoint *e)
   lwt_reject(&e->receiver, LWT_ECONNABORTED, "udp_receive");
   while ((p = e->pending)) {
     unlink_pending(p);
-    net_arp_unwait(&p->waiter);
+    net_neighbour_unwait(&p->waiter);
     lwt_reject(&p->r, LWT_ECONNABORTED, "udp_send");
     lwt__free(p);
   }
@@ -403,34 +423,33 @@ static const struct lwt_udp_ops udp_ops = {
 };
 
 /* Whether nobody is in the way of binding to addr. */
-static int is_free(struct net_stack *s, const struct lwt_addr *addr)
+static int is_free(struct net_stack *s, const struct lwt_addr *addr, uint32_t interface)
 {
   struct endpoint *e;
 
   for (e = *bucket_of(s, addr->port); e; e = e->next)
-    if (e->addr.port == addr->port && (is_any(&e->addr) || is_any(addr) ||
-                                       net_ip4(&e->addr) == net_ip4(addr)))
+    if (e->addr.port == addr->port && e->options.interface == interface &&
+        (is_any(&e->addr) || is_any(addr) || net_ip4(&e->addr) == net_ip4(addr)))
       return 0;
   return 1;
 }
 
 /* A port at random, or the next one that is free (RFC 6056). */
-static int choose_port(struct net_stack *s, struct lwt_addr *addr)
+static int choose_port(struct net_stack *s, struct lwt_addr *addr, uint32_t interface)
 {
   uint32_t start = (uint32_t)net_random(s), i;
 
   for (i = 0; i < EPHEMERAL_COUNT; i++) {
     addr->port = (uint16_t)(EPHEMERAL_FIRST + (start + i) % EPHEMERAL_COUNT);
-    if (is_free(s, addr))
+    if (is_free(s, addr, interface))
       return 0;
   }
   return LWT_EADDRINUSE;
 }
 
-int net_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
-                 struct lwt_udp **udp)
+static int open_on(struct net_stack *s, const struct lwt_addr *addr,
+                   const struct lwt_ip_udp_options *o, struct lwt_udp **udp)
 {
-  struct net_stack *s = (struct net_stack *)stack;
   struct lwt_addr local = net_addr4(net_ip4(addr), addr->port);
   struct endpoint *e, **bucket;
 
@@ -442,7 +461,8 @@ int net_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
     return LWT_EADDRNOTAVAIL;
   if (s->udp->count >= s->config.max_udp)
     return LWT_EMFILE;
-  if (local.port ? !is_free(s, &local) : choose_port(s, &local))
+  if (local.port ? !is_free(s, &local, o->interface)
+                 : choose_port(s, &local, o->interface))
     return LWT_EADDRINUSE;
   e = lwt__alloc(sizeof *e);
   if (!e)
@@ -451,6 +471,7 @@ int net_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
   e->udp.ops = &udp_ops;
   e->s = s;
   e->addr = local;
+  e->options = *o;
   e->queue_end = &e->queue;
   bucket = bucket_of(s, local.port);
   e->next = *bucket;
@@ -458,6 +479,28 @@ int net_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
   s->udp->count++;
   *udp = &e->udp;
   return 0;
+}
+
+int net_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
+                 struct lwt_udp **udp)
+{
+  static const struct lwt_ip_udp_options plain;
+
+  return open_on((struct net_stack *)stack, addr, &plain, udp);
+}
+
+int lwt_ip_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
+                    const struct lwt_ip_udp_options *options, struct lwt_udp **udp)
+{
+  struct net_stack *s = net_stack_of(stack);
+
+  if (!s)
+    return LWT_ENOTSUP;
+  if (options->anonymous && !options->interface)
+    return LWT_EINVAL;
+  if (options->interface && !net_if_find(s, options->interface))
+    return LWT_ENODEV;
+  return open_on(s, addr, options, udp);
 }
 
 int net_udp_init(struct net_stack *s)

@@ -115,26 +115,45 @@ static void test_unreachable(void)
   end();
 }
 
+/* 10.0.0.9 answers a question of ours. */
+static void reachable(void)
+{
+  lwt_t *p = send_to("10.0.0.9");
+
+  got(who9);
+  lab_arp("01", 2, "10.0.0.9", "10.0.0.2");
+  inject();
+  settled(p, 0, "reachable");
+  got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
+}
+
 static void test_ageing(void)
 {
   start(NULL);
-  lab_arp("*", 1, "10.0.0.9", "10.0.0.2");
-  inject();
-  got("02 arp 10.0.0.2 is-at 01 to 10.0.0.9");
-  advance(LWT_S(30));
+  reachable();
+  advance(LWT_MS(14900));
   settled(send_to("10.0.0.9"), 0, "used");
   got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
-  advance(LWT_MS(30500));
+  advance(LWT_S(60));
+  quiet();
+  settled(send_to("10.0.0.9"), 0, "stale, and still used");
+  got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
+  advance(LWT_MS(4999));
+  quiet();
+  advance(LWT_MS(1));
   got("02 arp who-has 10.0.0.9 tell 10.0.0.2");
   settled(send_to("10.0.0.9"), 0, "meanwhile the old address serves");
   got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
   lab_arp("01", 2, "10.0.0.9", "10.0.0.2");
   inject();
-  advance(LWT_S(59));
-  quiet();
+  advance(LWT_MS(14900));
   settled(send_to("10.0.0.9"), 0, "confirmed");
   got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
-  advance(LWT_S(2));
+  advance(LWT_S(40));
+  quiet();
+  settled(send_to("10.0.0.9"), 0, "used once more");
+  got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
+  advance(LWT_S(5));
   got("02 arp who-has 10.0.0.9 tell 10.0.0.2");
   advance(LWT_S(3));
   got("02 arp who-has 10.0.0.9 tell 10.0.0.2");
@@ -147,8 +166,10 @@ static void test_ageing(void)
   lab_arp("*", 1, "10.0.0.9", "10.0.0.2");
   inject();
   got("02 arp 10.0.0.2 is-at 01 to 10.0.0.9");
-  advance(LWT_S(61));
-  is_int(lwt_timers(), 0, "one that is not used is forgotten");
+  advance(LWT_S(599));
+  is_int(lwt_timers(), 1, "one that is not used is kept for ten minutes");
+  advance(LWT_S(2));
+  is_int(lwt_timers(), 0, "and forgotten");
   quiet();
   end();
 }
@@ -157,9 +178,7 @@ static void test_ageing(void)
 static void test_announcement(void)
 {
   start(NULL);
-  lab_arp("*", 1, "10.0.0.9", "10.0.0.2");
-  inject();
-  got("02 arp 10.0.0.2 is-at 01 to 10.0.0.9");
+  reachable();
   lab_mac[5] = 3;
   lab_arp("*", 1, "10.0.0.9", "10.0.0.9");
   inject();

@@ -147,8 +147,8 @@ static void test_pseudo(void)
 /* What the stack leaves to the device, and what it does itself. */
 static void test_finish(void)
 {
-  struct lwt_netif netif = { 0 };
-  struct net_stack s = { .netif = &netif };
+  struct net_if nif = { 0 };
+  struct net_stack s = { .route_age = 1, .last_hop = { .age = 1, .hop.nif = &nif } };
   struct net_ip_info ip = { .proto = 17 };
   struct lwt_buf *p, *shared;
   uint8_t udp[9];
@@ -156,6 +156,8 @@ static void test_finish(void)
   fill(2);
   lwt_addr_parse(&ip.src, "192.0.2.1");
   lwt_addr_parse(&ip.dst, "198.51.100.2");
+  s.last_hop.src = ip.src;
+  s.last_hop.dst = ip.dst;
   memcpy(udp, bytes, sizeof udp);
   net_put16(udp + 6, 0);
   p = lwt_buf_copy_in(100, udp, sizeof udp);
@@ -166,7 +168,7 @@ static void test_finish(void)
   p->flags = LWT_BUF_CSUM_VALID;
   ok(net_csum_ok(&ip, p), "unless the device vouches for it");
   lwt_buf_free(p);
-  netif.offloads = LWT_NETIF_TX_CSUM;
+  nif.offloads = LWT_NETIF_TX_CSUM;
   p = lwt_buf_copy_in(100, udp, 6);
   lwt_buf_append(p, lwt_buf_copy_in(0, udp + 6, 3)); /* the field is elsewhere */
   p = lwt_buf_pullup(p, 8);
@@ -190,7 +192,7 @@ static void test_finish(void)
   ok(!net_csum_complete(p), "or far outside");
   /* a UDP sum of zero is sent as ones */
   memset(udp, 0, sizeof udp);
-  netif.offloads = 0;
+  nif.offloads = 0;
   net_put16(udp, (uint16_t)~net_sum_fold(net_sum_pseudo(&ip.src, &ip.dst, 17, 8)));
   p = lwt_buf_copy_in(0, udp, 8);
   net_csum_finish(&s, &ip.src, &ip.dst, 17, 6, p);

@@ -542,7 +542,7 @@ static void test_udp(void)
   lwt_datagram_free(d);
   from.ip[0] = 10;
   from = addr("10.1.0.9", from.port);
-  pass(LWT_S(200));
+  pass(LWT_S(1000));
   is_int(lwt_timers(), 0, "idle peers are forgotten");
   finish(lwt_udp_send(s, &from, "", 0), 0, "the program begins");
   d = datagram(lwt_udp_receive(c));

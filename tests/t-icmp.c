@@ -149,6 +149,9 @@ static void test_rate(void)
     ;
   is_int(i, 3, "three in 300 ms");
   advance(LWT_S(20));
+  lab_arp("*", 1, "10.0.0.9", "10.0.0.2");
+  inject();
+  lab_discard();
   for (i = 0; i < 50; i++) {
     lab_udp("10.0.0.9", 1000, "10.0.0.2", 9, "datagram", 8);
     inject();

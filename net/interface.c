@@ -1,0 +1,139 @@
+/* net/interface.c - interfaces: made over devices, fed by them, taken away.
+ * SPDX-License-Identifier: ISC
+ *
+ * Input runs held (lwt/memory.h): what packets settle is seen by the program when
+ * the whole batch is through.
+ */
+#include "neighbour.h"
+#include "route.h"
+
+#include <string.h>
+
+struct net_if *net_if_find(const struct net_stack *s, uint32_t index)
+{
+  unsigned i;
+
+  for (i = 0; i < s->n_ifs; i++)
+    if (s->ifs[i]->index == index)
+      return s->ifs[i];
+  return NULL;
+}
+
+static void input(void *env, struct lwt_buf *packets)
+{
+  struct net_if *nif = env;
+  struct net_stack *s = nif->s;
+  struct lwt_buf *frame;
+  int held = lwt__hold();
+
+  net_clock(s);
+  while ((frame = packets)) {
+    packets = frame->next_packet;
+    frame->next_packet = NULL;
+    net_ether_input(nif, frame);
+  }
+  net_tcp_input_done(s);
+  lwt__release(held);
+}
+
+/* The device died. */
+static lwt_t *died(void *env, struct lwt_error error)
+{
+  struct net_if *nif = env;
+
+  if (error.code == LWT_ECANCELED)
+    return lwt_return(NULL);
+  nif->down = 1;
+  net_clock(nif->s);
+  net_routes_changed(nif->s);
+  net_event(nif->s, LWT_IP_IF_DOWN, nif->index, NULL);
+  return lwt_return(NULL);
+}
+
+/* Whatever name the device has, as text without surprises. */
+static void set_name(struct net_if *nif, const char *name)
+{
+  size_t i;
+
+  for (i = 0; i + 1 < sizeof nif->name && name[i]; i++)
+    nif->name[i] = name[i] > ' ' && name[i] < 127 ? name[i] : '?';
+}
+
+/* Neighbours and input.  Loopback has neither. */
+static int attach(struct net_if *nif)
+{
+  int error = net_neighbours_init(nif);
+  lwt_t *listening;
+
+  if (error)
+    return error;
+  listening = nif->netif->ops->listen(nif->netif, input, nif);
+  error = lwt_state(listening) == LWT_REJECTED ? lwt_error(listening).code : 0;
+  if (error) {
+    lwt_drop(listening);
+    return error;
+  }
+  nif->listening = lwt_catch(listening, died, nif);
+  return 0;
+}
+
+int net_if_add(struct net_stack *s, struct lwt_netif *netif, uint16_t mtu,
+               struct net_if **out)
+{
+  struct net_if *nif;
+  int error = 0;
+
+  if (netif && (mtu > netif->mtu || (mtu && mtu < 68)))
+    return LWT_EINVAL;
+  if (s->n_ifs == NET_IF_MAX)
+    return LWT_ENOBUFS;
+  nif = lwt__alloc(sizeof *nif);
+  if (!nif)
+    return LWT_ENOMEM;
+  memset(nif, 0, sizeof *nif);
+  nif->s = s;
+  nif->netif = netif;
+  nif->index = ++s->last_if;
+  nif->mtu = mtu ? mtu : netif ? netif->mtu : 65535;
+  nif->offloads = netif ? netif->offloads : LWT_NETIF_TX_CSUM | LWT_NETIF_RX_CSUM;
+  set_name(nif, netif ? netif->name : "lo");
+  if (netif) {
+    memcpy(nif->mac, netif->mac, 6);
+    error = attach(nif);
+  }
+  s->ifs[s->n_ifs++] = nif;
+  if (error) {
+    net_if_free(nif);
+    return error;
+  }
+  net_event(s, LWT_IP_IF_ADDED, nif->index, NULL);
+  *out = nif;
+  return 0;
+}
+
+static void let_go(lwt_t *p)
+{
+  if (!p)
+    return;
+  lwt_error(p); /* the device may have died: seen */
+  lwt_drop(p);
+}
+
+void net_if_free(struct net_if *nif)
+{
+  struct net_stack *s = nif->s;
+  unsigned i;
+
+  while (nif->addrs)
+    net_address_remove(nif->addrs);
+  net_routes_drop_if(s, nif->index);
+  let_go(nif->listening);
+  let_go(nif->writable);
+  net_neighbours_fini(nif);
+  for (i = 0; s->ifs[i] != nif; i++)
+    ;
+  s->n_ifs--;
+  memmove(s->ifs + i, s->ifs + i + 1, (s->n_ifs - i) * sizeof *s->ifs);
+  net_event(s, LWT_IP_IF_REMOVED, nif->index, NULL);
+  lwt__free(nif);
+}

@@ -1,0 +1,188 @@
+/* lwt-ip.h - the interfaces, addresses, routes and groups of a stack.
+ * SPDX-License-Identifier: ISC
+ *
+ * For stacks made by lwt_net_stack_new() (lwt-net.h); for others every function
+ * says LWT_ENOTSUP.  A stack's interfaces are numbered from 1, which is the
+ * loopback interface; the device that the stack was made over is 2.  A number is
+ * not used again.  Where a function takes the number of an interface, LWT_ENODEV
+ * says that there is none.
+ *
+ * The host model is the strong one of RFC 1122 3.3.4.2: a packet is received on
+ * the interface that has its destination, and leaves through the interface that
+ * has its source.  A stack that forwards receives it on any (RFC 1812 5.2.3).
+ *
+ * Times are those of lwt_now(), LWT_NEVER for without end.
+ */
+#ifndef LWT_IP_H
+#define LWT_IP_H
+
+#include <lwt/netif.h>
+#include <lwt/stack.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Who set an address or a route. */
+enum lwt_ip_origin { LWT_IP_STATIC, LWT_IP_DHCP, LWT_IP_RA, LWT_IP_LINK };
+
+/* ---- Interfaces -------------------------------------------------------- */
+
+#define LWT_IP_NAME 16
+
+/* What an interface dropped, and why; packets are counted by its device
+ * (lwt/netif.h). */
+#define LWT_IP_IF_STATS(X)                                                    \
+  X(rx_short)      /* shorter than an Ethernet header */                      \
+  X(rx_other)      /* not for us */                                           \
+  X(rx_type)       /* a protocol that we do not speak */                      \
+  X(rx_source)     /* a source that no host there may have */                 \
+  X(rx_destination) /* not ours */                                            \
+  X(tx_failed)     /* refused by the device */                                \
+  X(conflicts)     /* somebody else uses an address of ours */
+
+#define LWT_IP_IF_STAT(name) uint64_t name;
+struct lwt_ip_if_stats {
+  LWT_IP_IF_STATS(LWT_IP_IF_STAT)
+};
+
+struct lwt_ip_if_info {
+  uint32_t index;
+  char name[LWT_IP_NAME]; /* the device's, cut off if need be */
+  uint8_t mac[6];
+  uint8_t loopback;
+  uint8_t down;      /* the device died */
+  uint16_t mtu;
+  uint32_t offloads; /* lwt/netif.h */
+  struct lwt_ip_if_stats stats;
+};
+
+/* One more interface, over netif, which the stack takes (not on failure).  mtu:
+ * at most netif->mtu, 0 for that.  *index: its number.  Errors: LWT_EINVAL (mtu),
+ * LWT_ENOBUFS (there are 16), LWT_EBUSY (somebody listens to the netif),
+ * LWT_ENETDOWN, LWT_ENOMEM. */
+LWT_API int lwt_ip_if_add(struct lwt_stack *stack, struct lwt_netif *netif,
+                          uint16_t mtu, uint32_t *index);
+
+/* Take an interface away, with its addresses and routes; fulfilled when the
+ * device is closed.  LWT_EINVAL: the loopback interface. */
+LWT_API lwt_t *lwt_ip_if_remove(struct lwt_stack *stack, uint32_t index) LWT_MUST_USE;
+
+LWT_API int lwt_ip_if_info(struct lwt_stack *stack, uint32_t index,
+                           struct lwt_ip_if_info *info);
+
+/* The first interface with a number above `after` (0: of all); 0: none. */
+LWT_API uint32_t lwt_ip_if_next(struct lwt_stack *stack, uint32_t after);
+
+/* ---- Addresses --------------------------------------------------------- */
+
+enum lwt_ip_state {
+  LWT_IP_TENTATIVE,  /* others are being asked whether it is free */
+  LWT_IP_PREFERRED,
+  LWT_IP_DEPRECATED  /* received, not chosen as a source when there is another */
+};
+
+struct lwt_ip_address {
+  struct lwt_addr addr; /* port 0 */
+  uint8_t prefix;       /* bits of its network: 1 to 32, to 128 */
+  uint8_t origin;       /* enum lwt_ip_origin */
+  uint8_t state;        /* enum lwt_ip_state; not read by add */
+  uint8_t unchecked;    /* add: do not ask whether it is free */
+  uint64_t preferred_until, valid_until; /* 0 for add: LWT_NEVER */
+};
+
+/* Add an address, with the route to its network, or set the lifetimes, origin and
+ * prefix of one that is there.  Fulfilled when it may be used: at once if it is
+ * `unchecked` or the interface is the loopback one, else when nobody was found to
+ * have it (IPv4: RFC 5227; IPv6: RFC 4862).  The address goes when its time is
+ * over; giving up the promise does not take it away.  Rejected with
+ * LWT_EADDRINUSE: somebody has it, or another of our interfaces;
+ * LWT_EADDRNOTAVAIL: it was removed before; LWT_EINVAL: no unicast address, or a
+ * bad prefix or lifetime (the preferred longer than the valid one); LWT_ENOTSUP
+ * (family); LWT_ENOBUFS: there are 64; LWT_ENOMEM. */
+LWT_API lwt_t *lwt_ip_address_add(struct lwt_stack *stack, uint32_t index,
+                                  const struct lwt_ip_address *address) LWT_MUST_USE;
+
+/* Errors: LWT_EADDRNOTAVAIL. */
+LWT_API int lwt_ip_address_remove(struct lwt_stack *stack, uint32_t index,
+                                  const struct lwt_addr *addr);
+
+/* Stores the first `max` addresses of an interface, returns how many there are. */
+LWT_API size_t lwt_ip_addresses(struct lwt_stack *stack, uint32_t index,
+                                struct lwt_ip_address *list, size_t max);
+
+/* ---- Routes ------------------------------------------------------------ */
+
+struct lwt_ip_route {
+  struct lwt_addr dst;     /* bits beyond the prefix are 0 */
+  uint8_t prefix;          /* 0: the default route of the family of dst */
+  uint8_t origin;          /* enum lwt_ip_origin */
+  uint16_t mtu;            /* at most; 0: the interface's */
+  uint32_t metric;         /* of equally long prefixes the lowest one is taken */
+  struct lwt_addr gateway; /* family 0: on link */
+  uint32_t interface;      /* 0 for add: where the gateway is on link */
+};
+
+/* Add a route; one with the same dst, prefix, gateway and interface is replaced.
+ * The longest prefix decides, then the metric, then which was added first.
+ * Errors: LWT_EINVAL, LWT_ENODEV, LWT_ENETUNREACH (the gateway is not on link),
+ * LWT_ENOBUFS (there are max_routes), LWT_ENOMEM. */
+LWT_API int lwt_ip_route_add(struct lwt_stack *stack, const struct lwt_ip_route *route);
+
+/* As added (metric, mtu and origin do not matter).  Errors: LWT_ENOENT. */
+LWT_API int lwt_ip_route_remove(struct lwt_stack *stack,
+                                const struct lwt_ip_route *route);
+
+/* Stores the first `max` routes, in the order in which they are looked through;
+ * returns how many there are. */
+LWT_API size_t lwt_ip_routes(struct lwt_stack *stack, struct lwt_ip_route *list,
+                             size_t max);
+
+/* ---- Changes ----------------------------------------------------------- */
+
+enum lwt_ip_event {
+  LWT_IP_IF_ADDED,
+  LWT_IP_IF_REMOVED,
+  LWT_IP_IF_DOWN,          /* the device died */
+  LWT_IP_ADDRESS_USABLE,   /* new, or preferred again */
+  LWT_IP_ADDRESS_DEPRECATED,
+  LWT_IP_ADDRESS_REMOVED,  /* or its time is over */
+  LWT_IP_ADDRESS_CONFLICT, /* somebody else has it (a tentative one is removed) */
+  LWT_IP_ROUTES_CHANGED,
+  LWT_IP_MISSED            /* there were more than 64: look at the lists */
+};
+
+/* Events come on the loop turn after they happened, in their order. */
+struct lwt_ip_watch {
+  struct lwt_ip_watch *next; /* the stack's */
+  void (*fn)(struct lwt_ip_watch *watch, enum lwt_ip_event event, uint32_t index,
+             const struct lwt_addr *addr); /* family 0: no address */
+};
+
+/* Call watch->fn until lwt_ip_unwatch() (which fn may call too) or until the
+ * stack is closed. */
+LWT_API int lwt_ip_watch(struct lwt_stack *stack, struct lwt_ip_watch *watch);
+LWT_API void lwt_ip_unwatch(struct lwt_stack *stack, struct lwt_ip_watch *watch);
+
+/* ---- UDP on an interface ----------------------------------------------- */
+
+struct lwt_ip_udp_options {
+  uint32_t interface;  /* receive and send there only; 0: everywhere */
+  uint8_t ttl;         /* 0: the stack's */
+  uint8_t tos;
+  uint8_t anonymous;   /* send from 0.0.0.0, which only broadcasts may (DHCP) */
+};
+
+/* A UDP endpoint as by lwt_stack_udp(), with options.  Endpoints on different
+ * interfaces may have the same port.  One on an interface may send to
+ * 255.255.255.255, and receives what is sent there, before the interface has an
+ * address; such packets come from 0.0.0.0.  More errors: LWT_EINVAL, LWT_ENODEV. */
+LWT_API int lwt_ip_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
+                            const struct lwt_ip_udp_options *options,
+                            struct lwt_udp **udp);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
