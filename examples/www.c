@@ -4,6 +4,7 @@
  *   www                                     the documentation, kernel's sockets
  *   www --net=gateway                       through our TCP/IP, no privilege
  *   www --net=tap:tap0 --addr=10.0.0.2/24   our TCP/IP on a device
+ *   www --net=vif:0 --addr=10.0.0.2/24      the same in a domain of Xen
  *
  * The program is one thread, www_step(): open what is needed, serve until
  * somebody says stop, give everything back.  Which network it is on shows in

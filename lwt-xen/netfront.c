@@ -325,6 +325,16 @@ static struct netfront *make(unsigned index)
   return n;
 }
 
+/* A connected device begins.  Returns 0 or LWT_ENOMEM. */
+static int mind(struct netfront *n)
+{
+  n->minder = LWT_GO(struct minder, minder_step, .n = n);
+  if (lwt_error(n->minder).code)
+    return LWT_ENOMEM;
+  lwt__netfront_kick(n);
+  return 0;
+}
+
 struct opening {
   struct lwt_frame frame;
   struct netfront *n;
@@ -347,14 +357,16 @@ LWT_STEP opening_step(struct lwt_frame *frame)
 {
   struct opening *s = (struct opening *)frame;
   struct netfront *n;
+  int error;
 
   lwt_begin(s);
   lwt_defer(s, opening_end, s);
   lwt_await(s, lwt__netfront_connect(s->n));
-  s->n->minder = LWT_GO(struct minder, minder_step, .n = s->n);
+  error = mind(s->n);
+  if (error)
+    lwt_throw(s, error, "netfront_open");
   n = s->n;
   s->n = NULL;
-  lwt__netfront_kick(n);
   lwt_finish_owned(s, &n->netif, drop_netif);
   lwt_end(s);
 }
@@ -366,4 +378,31 @@ netfront_p *lwt__netfront_open(unsigned index)
   if (!n)
     return netfront_p_fail(index < 1000 ? LWT_ENOMEM : LWT_ENODEV, "netfront_open");
   return (netfront_p *)LWT_GO_OR(struct opening, opening_step, opening_end, .n = n);
+}
+
+int lwt__netfront_open_now(unsigned index, struct lwt_netif **netif)
+{
+  struct netfront *n = index < 1000 ? make(index) : NULL;
+  int held = lwt__hold();
+  int error = n ? lwt__netfront_connect_now(n) : index < 1000 ? LWT_ENOMEM : LWT_ENODEV;
+
+  if (!error)
+    error = mind(n);
+  if (!error)
+    *netif = &n->netif;
+  else if (n)
+    destroy(n);
+  lwt__release(held);
+  return error;
+}
+
+/* Here, so that a program which opens no device does not have the driver. */
+int lwt_platform_netif(const char *name, struct lwt_netif **netif)
+{
+  uint64_t index;
+
+  if (strncmp(name, "vif:", 4) ||
+      lwt__xenbus_parse(name + 4, strlen(name + 4), UINT32_MAX, &index))
+    return LWT_ENODEV;
+  return lwt__netfront_open_now((unsigned)index, netif);
 }

@@ -93,6 +93,9 @@ struct netfront {
  * LWT_ENOTSUP: the backend cannot copy, LWT_ECONNREFUSED: it does not want. */
 LWT_PROMISE(netfront_p, struct lwt_netif *);
 netfront_p *lwt__netfront_open(unsigned index) LWT_MUST_USE;
+/* The same at once, for the start of a program: blocks until it is connected, for
+ * five seconds at most (LWT_ETIMEDOUT).  Also: LWT_ENODEV: there is no such device. */
+int lwt__netfront_open_now(unsigned index, struct lwt_netif **netif);
 /* The device is gone: reject who waits, and tell the backend.  Takes no memory. */
 void lwt__netfront_lose(struct netfront *n);
 /* Something is to be done in the next turn. */
@@ -102,6 +105,7 @@ void lwt__netfront_kick(struct netfront *n);
 
 /* The handshake.  The device is down before, and up after it unless it fails. */
 lwt_t *lwt__netfront_connect(struct netfront *n) LWT_MUST_USE;
+int lwt__netfront_connect_now(struct netfront *n);
 /* When a connected backend is about to leave; LWT_ESHUTDOWN after a resume. */
 lwt_t *lwt__netfront_gone(struct netfront *n) LWT_MUST_USE;
 /* No rings, no grants, no ports. */

@@ -72,19 +72,8 @@ static int make_rings(struct netfront *n)
 
 /* ---- What the directories say ---------------------------------------------------- */
 
-struct reading {
-  struct lwt_frame frame;
-  struct netfront *n;
-  struct lwt_xs_value *mac;
-  struct lwt_error error;
-  char path[40];
-  unsigned i;
-  uint64_t number;
-  uint64_t found[6];
-};
-
-enum { RX_COPY, SG, TSO4, SPLIT, NO_CSUM, QUEUES };
-static const char *const keys[] = {
+enum { RX_COPY, SG, TSO4, SPLIT, NO_CSUM, QUEUES, N_KEYS };
+static const char *const keys[N_KEYS] = {
   "feature-rx-copy",         "feature-sg",
   "feature-gso-tcpv4",       "feature-split-event-channels",
   "feature-no-csum-offload", "multi-queue-max-queues"
@@ -111,46 +100,32 @@ static int use(struct netfront *n, const uint64_t found[], uint64_t mtu)
   return 0;
 }
 
-LWT_STEP reading_step(struct lwt_frame *frame)
+static int read_keys(struct netfront *n)
 {
-  struct reading *s = (struct reading *)frame;
-  int error;
+  uint64_t found[N_KEYS] = { 0 }, mtu = MTU;
+  struct lwt_xs_value *mac;
+  int i, error;
 
-  lwt_begin(s);
-  for (s->i = 0; s->i < 6; s->i++) {
-    lwt_await_error(s, &s->error, &s->found[s->i],
-                    lwt__xenbus_number(0, s->n->backend->path, keys[s->i], UINT32_MAX));
-    if (s->error.code && s->error.code != LWT_ENOENT)
-      lwt_throw(s, s->error.code, "netfront");
+  for (i = 0; i < N_KEYS; i++) {
+    error = lwt__xenbus_ask_number(n->backend->path, keys[i], UINT32_MAX, &found[i]);
+    if (error && error != LWT_ENOENT)
+      return error;
   }
-  s->number = MTU;
-  lwt_await_error(s, &s->error, &s->number,
-                  lwt__xenbus_number(0, s->n->path, "mtu", UINT16_MAX));
-  if (s->error.code && s->error.code != LWT_ENOENT)
-    lwt_throw(s, s->error.code, "netfront");
-  snprintf(s->path, sizeof s->path, "%s/mac", s->n->path);
-  lwt_await(s, &s->mac, lwt_xs_read(0, s->path));
-  error = lwt__netfront_mac(s->n->netif.mac, s->mac->bytes, s->mac->len);
-  lwt_xs_free(s->mac);
-  if (!error)
-    error = use(s->n, s->found, s->number);
+  error = lwt__xenbus_ask_number(n->path, "mtu", UINT16_MAX, &mtu);
+  if (error && error != LWT_ENOENT)
+    return error;
+  error = lwt__xenbus_ask(n->path, "mac", &mac);
   if (error)
-    lwt_throw(s, error, "netfront");
-  lwt_end(s);
+    return error;
+  error = lwt__netfront_mac(n->netif.mac, mac->bytes, mac->len);
+  lwt_xs_free(mac);
+  return error ? error : use(n, found, mtu);
 }
 
 /* ---- What we write ---------------------------------------------------------------- */
 
-struct writing {
-  struct lwt_frame frame;
-  struct netfront *n;
-  uint32_t tx;
-  unsigned i;
-  char path[64], text[12];
-};
-
-/* The ith key; returns 0 behind the last one, else 1, or 2: it is to be skipped. */
-static int key_of(const struct netfront *n, unsigned i, const char **key, uint32_t *value)
+/* The state last: the backend looks at the rest then. */
+static int write_keys(const struct netfront *n)
 {
   const struct {
     const char *key;
@@ -167,40 +142,38 @@ static int key_of(const struct netfront *n, unsigned i, const char **key, uint32
     { "feature-rx-notify", 1, 1 },
     { "feature-sg", 1, 1 },
     { "feature-gso-tcpv4", 1, 1 },
+    { "state", XenbusStateConnected, 1 },
   };
+  size_t i;
+  int error = 0;
 
-  if (i >= sizeof rows / sizeof *rows)
-    return 0;
-  *key = rows[i].key;
-  *value = rows[i].value;
-  return rows[i].when ? 1 : 2;
+  for (i = 0; i < sizeof rows / sizeof *rows && !error; i++)
+    if (rows[i].when)
+      error = lwt__xenbus_tell(n->path, rows[i].key, rows[i].value);
+  return error;
 }
 
-LWT_STEP writing_step(struct lwt_frame *frame)
+/* The backend waits for us: everything up to our state Connected. */
+static int offer(struct netfront *n)
 {
-  struct writing *s = (struct writing *)frame;
-  const char *key;
-  uint32_t value;
-  int what;
+  int error = read_keys(n);
 
-  lwt_begin(s);
-  for (s->i = 0; (what = key_of(s->n, s->i, &key, &value)); s->i++) {
-    if (what == 2)
-      continue;
-    snprintf(s->path, sizeof s->path, "%s/%s", s->n->path, key);
-    snprintf(s->text, sizeof s->text, "%u", (unsigned)value);
-    lwt_await(s, lwt_xs_write_text(s->tx, s->path, s->text));
-  }
-  lwt_await(s, lwt__xenbus_switch(s->tx, s->n->path, XenbusStateConnected));
-  lwt_end(s);
-}
-
-static lwt_t *write_keys(void *env, uint32_t tx)
-{
-  return LWT_GO(struct writing, writing_step, .n = env, .tx = tx);
+  if (!error)
+    error = make_rings(n);
+  if (!error)
+    error = write_keys(n);
+  return error;
 }
 
 /* ---- Connecting -------------------------------------------------------------------- */
+
+/* Without a state of ours the backend would go on to look at the rings. */
+static void give_up(struct netfront *n)
+{
+  if (n->backend)
+    lwt__xenbus_tell(n->path, "state", XenbusStateClosed);
+  lwt__netfront_disconnect(n);
+}
 
 struct connecting {
   struct lwt_frame frame;
@@ -215,7 +188,7 @@ static void connecting_end(void *env)
   struct connecting *s = env;
 
   if (s->n->state != NETFRONT_UP)
-    lwt__netfront_disconnect(s->n);
+    give_up(s->n);
 }
 
 /* The backend's state as soon as it is one of `set`; LWT_ESHUTDOWN after a resume. */
@@ -248,11 +221,9 @@ again:
   s->n->backend = s->backend;
   lwt_await(s, lwt__xenbus_switch(0, s->n->path, XenbusStateInitialising));
   lwt_await(s, lwt__xenbus_wait(s->backend->path, XENBUS_IN(XenbusStateInitWait)));
-  lwt_await(s, LWT_GO(struct reading, reading_step, .n = s->n));
-  error = make_rings(s->n);
+  error = offer(s->n);
   if (error)
     lwt_throw(s, error, "netfront");
-  lwt_await(s, lwt_xs_transaction(write_keys, s->n));
   lwt_await_error(s, &s->error, &s->state,
                   wait_state(s->n, ENDING | XENBUS_IN(XenbusStateConnected)));
   if (s->error.code == LWT_ESHUTDOWN)
@@ -268,6 +239,40 @@ again:
 lwt_t *lwt__netfront_connect(struct netfront *n)
 {
   return LWT_GO(struct connecting, connecting_step, .n = n);
+}
+
+/* ---- At once ---------------------------------------------------------- */
+
+static int connect_by(struct netfront *n, uint64_t deadline)
+{
+  unsigned state;
+  int error = lwt__xenbus_find(n->path, &n->backend);
+
+  if (!error)
+    error = lwt__xenbus_tell(n->path, "state", XenbusStateInitialising);
+  if (!error)
+    error = lwt__xenbus_await(n->backend->path, XENBUS_IN(XenbusStateInitWait), deadline,
+                              &state);
+  if (!error)
+    error = offer(n);
+  if (!error)
+    error = lwt__xenbus_await(n->backend->path, ENDING | XENBUS_IN(XenbusStateConnected),
+                              deadline, &state);
+  if (!error && state != XenbusStateConnected)
+    error = LWT_ECONNREFUSED;
+  return error;
+}
+
+int lwt__netfront_connect_now(struct netfront *n)
+{
+  int error = connect_by(n, lwt__xen_now() + PATIENCE);
+
+  if (!error) {
+    n->state = NETFRONT_UP;
+    return 0;
+  }
+  give_up(n);
+  return error == LWT_ENOENT ? LWT_ENODEV : error;
 }
 
 /* ---- Leaving ---------------------------------------------------------- */

@@ -1,14 +1,8 @@
-/* platform.c - what lwt/platform.h offers by name, but engine and shutdown.
+/* platform.c - what lwt/platform.h offers by name, but engine, shutdown and network
+ * devices (netfront.c).
  * SPDX-License-Identifier: ISC
  */
 #include "xen.h"
-
-int lwt_platform_netif(const char *name, struct lwt_netif **netif)
-{
-  (void)name;
-  (void)netif;
-  return LWT_ENODEV;
-}
 
 int lwt_platform_sockets(struct lwt_stack **stack)
 {

@@ -13,9 +13,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <xen/hvm/params.h>
 
 #define MAX_REQUESTS 256u
+/* For an answer that a caller blocks for. */
+#define ASK_PATIENCE LWT_S(10)
 
 struct request {
   struct request *next;
@@ -322,6 +325,58 @@ static void on_event(void *env)
     return;
   receive();
   send_more();
+}
+
+/* ---- Outside of the loop ---------------------------------------------------- */
+
+struct asked {
+  int done, error;
+  struct lwt_xs_value *value;
+};
+
+static void asked_done(void *env, int error, struct lwt_xs_value *value)
+{
+  struct asked *a = env;
+
+  a->done = 1;
+  a->error = error;
+  a->value = value;
+}
+
+void lwt__store_turn(uint64_t deadline)
+{
+  int held = lwt__hold();
+
+  lwt__port_sleep(&s.port, deadline);
+  on_event(NULL);
+  lwt__release(held);
+}
+
+int lwt__store_ask(uint32_t op, const char *path, const char *text,
+                   struct lwt_xs_value **value)
+{
+  const struct store_part parts[] = { { path, strlen(path) + 1 },
+                                      { text, text ? strlen(text) : 0 } };
+  uint64_t deadline = lwt__xen_now() + ASK_PATIENCE;
+  struct asked a = { .error = LWT_ETIMEDOUT };
+  int held = lwt__hold(), error = lwt__store_init();
+  uint32_t id =
+    error ? 0 : lwt__store_request(op, 0, parts, 2, asked_done, &a, &error);
+
+  if (id) {
+    on_event(NULL);
+    while (!a.done && lwt__xen_now() < deadline)
+      lwt__store_turn(deadline);
+    if (!a.done)
+      lwt__store_forget(id);
+    error = a.error;
+  }
+  if (value && !error)
+    *value = a.value;
+  else
+    lwt__free(a.value);
+  lwt__release(held);
+  return error;
 }
 
 /* ---- Watches ------------------------------------------------------------------ */

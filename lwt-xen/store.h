@@ -42,6 +42,15 @@ struct store_watch {
 void lwt__store_watch_add(struct store_watch *w);
 void lwt__store_watch_remove(struct store_watch *w);
 
+/* For what cannot wait by a promise, as lwt_platform_netif(): ask, and block until
+ * the answer is there; callbacks are held back.  text NULL: a path alone.  The value,
+ * if it is wanted (value not NULL), is the caller's.  Also: LWT_ETIMEDOUT: xenstored
+ * is silent. */
+int lwt__store_ask(uint32_t op, const char *path, const char *text,
+                   struct lwt_xs_value **value);
+/* Block until something comes from xenstored, or the deadline. */
+void lwt__store_turn(uint64_t deadline);
+
 /* Connect to the ring.  Returns 0, or LWT_ENODEV. */
 int lwt__store_init(void);
 /* Whether all requests are answered. */

@@ -3,6 +3,8 @@
  */
 #include "xenbus.h"
 
+#include "store.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -162,15 +164,20 @@ static void free_finding(void *env)
   lwt_xs_free(s->value);
 }
 
-static struct xenbus_backend *make_backend(const struct finding *s)
+static int make_backend(const struct lwt_xs_value *path, uint64_t domain,
+                        struct xenbus_backend **backend)
 {
-  struct xenbus_backend *b = lwt__alloc(sizeof *b);
+  struct xenbus_backend *b;
 
-  if (b) {
-    b->domain = (uint16_t)s->domain;
-    memcpy(b->path, s->value->bytes, s->value->len + 1);
-  }
-  return b;
+  if (!path->len || path->len >= sizeof b->path || strlen(path->bytes) != path->len)
+    return LWT_EINVAL;
+  b = lwt__alloc(sizeof *b);
+  if (!b)
+    return LWT_ENOMEM;
+  b->domain = (uint16_t)domain;
+  memcpy(b->path, path->bytes, path->len + 1);
+  *backend = b;
+  return 0;
 }
 
 /* The toolstack writes the two one after the other: the id may come later. */
@@ -199,12 +206,9 @@ LWT_STEP finding_step(struct lwt_frame *frame)
     lwt_xs_free(s->value);
     s->value = NULL;
   }
-  if (!s->value->len || s->value->len >= sizeof s->backend->path ||
-      strlen(s->value->bytes) != s->value->len)
-    lwt_throw(s, LWT_EINVAL, "xenbus_backend");
-  s->backend = make_backend(s);
-  if (!s->backend)
-    lwt_throw(s, LWT_ENOMEM, "xenbus_backend");
+  error.code = make_backend(s->value, s->domain, &s->backend);
+  if (error.code)
+    lwt_throw(s, error.code, "xenbus_backend");
   lwt_finish_owned(s, s->backend, lwt__xenbus_free);
   lwt_end(s);
 }
@@ -217,4 +221,70 @@ xenbus_backend_p *lwt__xenbus_backend(const char *path)
     return xenbus_backend_p_fail(LWT_EINVAL, "xenbus_backend");
   strcpy(init.path, path);
   return (xenbus_backend_p *)lwt__go(sizeof init, finding_step, &init, NULL, LWT_WHERE);
+}
+
+/* ---- Without promises ------------------------------------------------------- */
+
+int lwt__xenbus_ask(const char *path, const char *key, struct lwt_xs_value **value)
+{
+  char full[MAX_PATH];
+
+  return join(full, path, key) ? lwt__store_ask(XS_READ, full, NULL, value) : LWT_EINVAL;
+}
+
+int lwt__xenbus_ask_number(const char *path, const char *key, uint64_t max,
+                           uint64_t *number)
+{
+  struct lwt_xs_value *value;
+  int error = lwt__xenbus_ask(path, key, &value);
+
+  if (error)
+    return error;
+  error = lwt__xenbus_parse(value->bytes, value->len, max, number);
+  lwt_xs_free(value);
+  return error;
+}
+
+int lwt__xenbus_tell(const char *path, const char *key, uint32_t number)
+{
+  char full[MAX_PATH], text[12];
+
+  snprintf(text, sizeof text, "%u", (unsigned)number);
+  return join(full, path, key) ? lwt__store_ask(XS_WRITE, full, text, NULL) : LWT_EINVAL;
+}
+
+int lwt__xenbus_find(const char *path, struct xenbus_backend **backend)
+{
+  struct lwt_xs_value *value;
+  uint64_t domain;
+  int error = lwt__xenbus_ask_number(path, "backend-id", MAX_DOMAIN, &domain);
+
+  if (!error)
+    error = lwt__xenbus_ask(path, "backend", &value);
+  if (error)
+    return error;
+  error = make_backend(value, domain, backend);
+  lwt_xs_free(value);
+  return error;
+}
+
+int lwt__xenbus_await(const char *path, unsigned set, uint64_t deadline, unsigned *state)
+{
+  uint64_t now, nap = LWT_MS(1), found;
+  int error;
+
+  for (;;) {
+    error = lwt__xenbus_ask_number(path, "state", XenbusStateReconfigured, &found);
+    if (error && error != LWT_ENOENT && error != LWT_EINVAL && error != LWT_ERANGE)
+      return error;
+    *state = error ? (unsigned)XenbusStateUnknown : (unsigned)found;
+    now = lwt__xen_now();
+    if (set & XENBUS_IN(*state))
+      return 0;
+    if (now >= deadline)
+      return LWT_ETIMEDOUT;
+    /* An event of any watch wakes us earlier. */
+    lwt__store_turn(now + nap < deadline ? now + nap : deadline);
+    nap += nap < LWT_MS(20) ? nap / 2 : 0;
+  }
 }

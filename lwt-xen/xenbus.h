@@ -43,4 +43,19 @@ xenbus_number_p *lwt__xenbus_number(uint32_t tx, const char *path, const char *k
 /* The same, from text of len bytes.  Returns 0 or the error. */
 int lwt__xenbus_parse(const char *text, size_t len, uint64_t max, uint64_t *number);
 
+/* ---- Without promises --------------------------------------------------- */
+
+/* The same at once, blocking for xenstored's answers (store.h); errors as above.
+ * What is waited for here is xenstored, never the backend. */
+int lwt__xenbus_ask(const char *path, const char *key, struct lwt_xs_value **value);
+int lwt__xenbus_ask_number(const char *path, const char *key, uint64_t max,
+                           uint64_t *number);
+int lwt__xenbus_tell(const char *path, const char *key, uint32_t number);
+/* The backend; LWT_ENOENT: there is none (yet). */
+int lwt__xenbus_find(const char *path, struct xenbus_backend **backend);
+/* The backend's state as soon as it is one of `set`.  Blocks until `deadline`
+ * (LWT_ETIMEDOUT): only for the start of a program. */
+int lwt__xenbus_await(const char *path, unsigned set, uint64_t deadline,
+                      unsigned *state);
+
 #endif

@@ -23,8 +23,9 @@ LWT_API struct lwt_engine *lwt_platform_engine(void);
 /* Free this thread's engine and what it holds.  Call it last. */
 LWT_API void lwt_platform_cleanup(void);
 
-/* An Ethernet device: "tap:NAME" on Unix.  Returns 0, LWT_ENODEV for a name
- * that the platform does not know, or why it cannot be opened. */
+/* An Ethernet device: "tap:NAME" on Unix, "vif:NUMBER" on Xen (which blocks until
+ * it is connected, five seconds at most).  Returns 0, LWT_ENODEV for a name that the
+ * platform does not know, or why it cannot be opened. */
 LWT_API int lwt_platform_netif(const char *name, struct lwt_netif **netif);
 
 /* The platform's own stack (the kernel's sockets); LWT_ENOSYS if none. */

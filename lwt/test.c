@@ -287,12 +287,12 @@ struct lwt_test_counts lwt_test_counted(void)
   return (struct lwt_test_counts){ memory.calls, memory.failed, memory.held };
 }
 
-static void check_run(struct lwt_test_result *r, size_t n)
+static void check_run(struct lwt_test_result *r, size_t n, size_t held)
 {
   lwt_test_fail(0, 0);
   if ((lwt_live() || lwt_cleanup()) && !r->alive)
     r->alive = n;
-  if (memory.held && !r->lost)
+  if (memory.held > held && !r->lost)
     r->lost = n;
 }
 
@@ -301,16 +301,17 @@ struct lwt_test_result lwt_test_each_allocation(void (*body)(void *env),
                                                 void *env)
 {
   struct lwt_test_result r = { 0, 0, 0 };
-  size_t n, i;
+  size_t n, i, held;
   int all;
 
   lwt_cleanup();
+  held = memory.held;
   lwt_test_fail(0, 0);
   body(env);
   n = memory.calls;
   if (check)
     check(env, 0);
-  check_run(&r, 1);
+  check_run(&r, 1, held);
   for (i = 1; i <= n && !r.alive && !r.lost; i++)
     for (all = 0; all <= 1; all++) {
       lwt_test_fail(i, all);
@@ -318,7 +319,7 @@ struct lwt_test_result lwt_test_each_allocation(void (*body)(void *env),
       if (check)
         check(env, memory.failed);
       r.runs++;
-      check_run(&r, i);
+      check_run(&r, i, held);
     }
   return r;
 }

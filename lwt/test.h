@@ -178,7 +178,8 @@ LWT_API struct lwt_test_counts lwt_test_counted(void);
 struct lwt_test_result {
   size_t runs;  /* with a failing allocation */
   size_t alive; /* the first run that left a promise alive; 0: none */
-  size_t lost;  /* the first run that left memory allocated; 0: none */
+  size_t lost;  /* the first run that left more memory allocated than there was
+                 * before; 0: none */
 };
 
 /* Call body(env) once, then for each of its allocations with that one failing,

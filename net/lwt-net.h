@@ -352,7 +352,8 @@ struct lwt_net_platform {
  *   listens on the host (through the platform's own stack), whose connections
  *   are carried in through a second stack of ours at `gateway`.  connect and
  *   UDP work the same way, outwards and inwards.
- * Anything else: our stack over the device of that name ("tap:NAME").
+ * Anything else: our stack over the device of that name ("tap:NAME",
+ * "vif:NUMBER").
  * Closing the stack closes everything.  Errors: those of what is opened. */
 LWT_API int lwt_net_open_on(const struct lwt_net_platform *platform, const char *name,
                             const struct lwt_net_options *options,

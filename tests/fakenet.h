@@ -47,16 +47,19 @@ static struct {
   uint32_t shift; /* what evil adds to the index */
 } back;
 
+static int back_may(uint32_t ref, int write)
+{
+  uint16_t flags = GTF_permit_access | (write ? GTF_readonly : 0);
+
+  return ref >= 8 && ref < fake.grant_frames * 512 &&
+         (fake.grants[ref].flags & flags) == GTF_permit_access;
+}
+
 static void *back_page(uint32_t ref, int write)
 {
-  grant_entry_v1_t *g;
-
-  if (ref < 8 || ref >= fake.grant_frames * 512)
+  if (!back_may(ref, write))
     abort();
-  g = &fake.grants[ref];
-  if (!(g->flags & GTF_permit_access) || (write && g->flags & GTF_readonly))
-    abort();
-  return fake.frame[g->frame];
+  return fake.frame[fake.grants[ref].frame];
 }
 
 static void back_put(const char *key, const char *value)
@@ -336,7 +339,11 @@ static void back_step(void)
   if (!back.state || back.refuse)
     return;
   front = front_number("state");
-  if (back.state == XenbusStateInitWait && front == XenbusStateConnected)
+  /* A frontend that has given up, without the memory to say so. */
+  if ((front == XenbusStateConnected || back.state == XenbusStateConnected) &&
+      !back_may((uint32_t)front_number("tx-ring-ref"), 1))
+    back_switch(XenbusStateClosed);
+  else if (back.state == XenbusStateInitWait && front == XenbusStateConnected)
     back_connect();
   else if (back.state == XenbusStateConnected && front == XenbusStateClosing)
     back_switch(XenbusStateClosing);

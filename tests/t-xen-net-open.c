@@ -1,0 +1,217 @@
+/* t-xen-net-open.c - a network device by name, and with each allocation failing.
+ * SPDX-License-Identifier: ISC
+ */
+#include "fakenet.h"
+#define LWT_TEST_SHORT
+#include <lwt/test.h>
+
+static uint8_t bytes[60];
+static size_t pages_held;
+
+static int code(lwt_t *p)
+{
+  return lwt_run_value(p, NULL).code;
+}
+
+static int opened(const char *name, struct lwt_netif **netif)
+{
+  *netif = NULL;
+  return lwt_platform_netif(name, netif);
+}
+
+static void test_names(void)
+{
+  static const char *const strangers[] = {
+    "", "vif", "vif:", "vif:x", "vif:1", "tap:0", "vif:-1", "vif:0 ", "vif:4294967296"
+  };
+  struct lwt_netif *netif;
+  size_t i;
+
+  back_plug();
+  for (i = 0; i < sizeof strangers / sizeof *strangers; i++)
+    is_int(opened(strangers[i], &netif), LWT_ENODEV, "'%s' is no device", strangers[i]);
+  is_int(opened("vif:0", &netif), 0, "one that is there");
+  is_int(back.state, XenbusStateConnected, "is connected at once");
+  is_str(netif->name, "vif:0", "its name");
+  is_int(netif->mtu, 1500, "its MTU");
+  is_int(netif->ops->send(netif, lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, 60)), 0,
+         "it sends");
+  code(lwt_sleep(LWT_MS(1)));
+  is_int((intmax_t)back.n_in, 1, "and that arrives");
+  back_switch(XenbusStateClosing);
+  code(lwt_sleep(LWT_MS(1)));
+  is_int(netif->ops->send(netif, lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, 60)),
+         LWT_ENETDOWN, "detached, it says so");
+  is_int(code(netif->ops->close(netif)), 0, "closed");
+  back_forget();
+  is_int(opened("vif:0", &netif), 0, "the same device again");
+  is_int(code(netif->ops->close(netif)), 0, "closed");
+}
+
+/* It blocks, so it must have an end; and it runs no callback. */
+static void test_patience(void)
+{
+  struct lwt_netif *netif;
+  uint64_t start;
+
+  back_plug();
+  back.refuse = 1;
+  start = lwt_now();
+  is_int(opened("vif:0", &netif), LWT_ETIMEDOUT, "a backend that does not answer");
+  ok(lwt_now() - start < LWT_S(6), "is not waited for longer than five seconds");
+  is_int(front_number("state"), XenbusStateClosed, "it is told");
+  back.state = 0;
+  back_put("state", "1");
+  is_int(opened("vif:0", &netif), LWT_ETIMEDOUT, "one that is not ready");
+  back.refuse = 0;
+  back_plug();
+  store.deaf = 1;
+  start = lwt_now();
+  is_int(opened("vif:0", &netif), LWT_ETIMEDOUT, "xenstored is silent");
+  ok(lwt_now() - start < LWT_S(11), "it is waited for ten seconds");
+  store.deaf = 0;
+  code(lwt_sleep(LWT_MS(1)));
+  is_int((intmax_t)lwt__grant_stats().granted, 0, "nothing is left of them");
+}
+
+struct inside {
+  struct lwt_netif *netif;
+  int error, timer_ran, ran_inside;
+};
+
+static lwt_t *timer_runs(void *env, void *value)
+{
+  struct inside *s = env;
+
+  (void)value;
+  s->timer_ran = 1;
+  return lwt_return(NULL);
+}
+
+static lwt_t *open_inside(void *env, void *value)
+{
+  struct inside *s = env;
+
+  (void)value;
+  s->error = opened("vif:0", &s->netif);
+  s->ran_inside = s->timer_ran;
+  return lwt_return(NULL);
+}
+
+static void test_callback(void)
+{
+  struct inside s = { .error = 1 };
+  lwt_t *watched;
+
+  back_plug();
+  watched = lwt_bind(LWT_UNTYPED(lwt_xs_read(0, FRONT "/mac")), timer_runs, &s);
+  is_int(code(lwt_bind(lwt_pause(), open_inside, &s)), 0, "from a callback");
+  is_int(s.error, 0, "it is opened too");
+  is_int(s.ran_inside, 0, "and nobody else runs meanwhile");
+  is_int(code(watched), 0, "but afterwards");
+  is_int(s.timer_ran, 1, "they do");
+  if (s.netif)
+    is_int(code(s.netif->ops->close(s.netif)), 0, "closed");
+}
+
+/* ---- No memory ------------------------------------------------------------------- */
+
+static void input(void *env, struct lwt_buf *packets)
+{
+  (void)env;
+  lwt_buf_free_queue(packets);
+}
+
+/* The life of a device: what is done may fail, but nothing may be left. */
+static void live(struct lwt_netif *netif)
+{
+  lwt_t *listening = netif->ops->listen(netif, input, NULL);
+  struct lwt_buf *packet = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, 60);
+
+  if (packet)
+    netif->ops->send(netif, packet);
+  code(netif->ops->writable(netif));
+  code(lwt_sleep(LWT_MS(1)));
+  lwt_error(listening); /* seen */
+  lwt_drop(listening);
+  code(netif->ops->close(netif));
+  back_forget();
+}
+
+static void promised(void *env)
+{
+  void *netif = NULL;
+
+  (void)env;
+  back_plug();
+  if (!lwt_run_value(LWT_UNTYPED(lwt__netfront_open(0)), &netif).code)
+    live(netif);
+}
+
+static void by_name(void *env)
+{
+  struct lwt_netif *netif;
+
+  (void)env;
+  back_plug();
+  if (!opened("vif:0", &netif))
+    live(netif);
+}
+
+static void detached(void *env)
+{
+  struct lwt_netif *netif;
+
+  (void)env;
+  back_plug();
+  if (opened("vif:0", &netif))
+    return;
+  back_switch(XenbusStateClosing);
+  code(lwt_sleep(LWT_MS(1)));
+  live(netif);
+}
+
+/* Memory is back: what was left to the loop ends.  A watch that could not be taken
+ * back for want of memory stays with xenstored, its events are for nobody. */
+static void settle(void *env, size_t failed)
+{
+  size_t i;
+
+  (void)env;
+  lwt_test_fail_no_more();
+  for (i = 0; failed && i < sizeof store.watch / sizeof *store.watch; i++)
+    if (!strncmp(store.watch[i].path, "/local", 6) ||
+        !strncmp(store.watch[i].path, "device", 6))
+      store.watch[i].path[0] = store.watch[i].token[0] = '\0';
+  back_forget();
+  code(lwt_sleep(LWT_S(20)));
+  back_unplug();
+  pages_held += lwt__grant_stats().granted;
+}
+
+static void test_memory(void (*body)(void *), const char *what)
+{
+  struct lwt_test_result r;
+
+  pages_held = 0;
+  r = lwt_test_each_allocation(body, settle, NULL);
+  ok(r.runs && !r.alive && !r.lost, "%s: each of %d allocations may fail (%d %d)", what,
+     (int)r.runs, (int)r.alive, (int)r.lost);
+  is_int((intmax_t)pages_held, 0, "%s: no page is granted for ever", what);
+}
+
+int main(void)
+{
+  lwt_test_memory();
+  is_int(back_start(), 0, "a hypervisor");
+  test_names();
+  test_patience();
+  test_callback();
+  test_memory(promised, "a promise");
+  test_memory(by_name, "by name");
+  test_memory(detached, "detached");
+  is_int((intmax_t)lwt_live(), 0, "no promise is left");
+  is_int((intmax_t)lwt_timers(), 0, "no timer");
+  is_int((intmax_t)lwt_buf_live(), 0, "no packet");
+  return lwt_test_done();
+}
