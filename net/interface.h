@@ -39,6 +39,7 @@ struct net_if {
   uint16_t mtu;
   uint8_t mac[6];
   uint8_t down;
+  uint8_t conflicts; /* in a row, of tentative IPv4 addresses */
   char name[LWT_IP_NAME];
   struct net_address *addrs; /* in the order in which they were added */
   struct net_neighbours *neighbours;

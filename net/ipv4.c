@@ -314,10 +314,17 @@ void net_csum_finish(struct net_stack *s, const struct lwt_addr *src,
                      const struct lwt_addr *dst, uint8_t proto, uint16_t offset,
                      struct lwt_buf *segment)
 {
+  net_csum_finish_for(net_ip_offloads(s, src, dst), src, dst, proto, offset, segment);
+}
+
+void net_csum_finish_for(uint32_t offloads, const struct lwt_addr *src,
+                         const struct lwt_addr *dst, uint8_t proto, uint16_t offset,
+                         struct lwt_buf *segment)
+{
   uint32_t sum = net_sum_pseudo(src, dst, proto, segment->total);
   uint16_t csum;
 
-  if (net_ip_offloads(s, src, dst) & LWT_NETIF_TX_CSUM) {
+  if (offloads & LWT_NETIF_TX_CSUM) {
     segment->flags |= LWT_BUF_CSUM_PARTIAL;
     segment->csum_start = 0;
     segment->csum_offset = offset;

@@ -94,12 +94,15 @@ struct lwt_ip_address {
 /* Add an address, with the route to its network, or set the lifetimes, origin and
  * prefix of one that is there.  Fulfilled when it may be used: at once if it is
  * `unchecked` or the interface is the loopback one, else when nobody was found to
- * have it (IPv4: RFC 5227; IPv6: RFC 4862).  The address goes when its time is
- * over; giving up the promise does not take it away.  Rejected with
- * LWT_EADDRINUSE: somebody has it, or another of our interfaces;
- * LWT_EADDRNOTAVAIL: it was removed before; LWT_EINVAL: no unicast address, or a
- * bad prefix or lifetime (the preferred longer than the valid one); LWT_ENOTSUP
- * (family); LWT_ENOBUFS: there are 64; LWT_ENOMEM. */
+ * have it (IPv4: RFC 5227, which takes four to seven seconds; IPv6: RFC 4862).
+ * The address goes when its time is over; giving up the promise does not take it
+ * away.  An IPv4 address that somebody else claims later is defended; one that is
+ * not LWT_IP_STATIC goes at the second claim within ten seconds.  Rejected with
+ * LWT_EADDRINUSE: somebody has it, or another of our interfaces; LWT_EALREADY:
+ * others are being asked about it; LWT_EADDRNOTAVAIL: it was removed before;
+ * LWT_EINVAL: no unicast address, or a bad prefix or lifetime (the preferred longer
+ * than the valid one); LWT_ENOTSUP (family); LWT_ENOBUFS: there are 64;
+ * LWT_ENOMEM. */
 LWT_API lwt_t *lwt_ip_address_add(struct lwt_stack *stack, uint32_t index,
                                   const struct lwt_ip_address *address) LWT_MUST_USE;
 

@@ -223,6 +223,11 @@ void net_csum_finish(struct net_stack *s, const struct lwt_addr *src,
                      const struct lwt_addr *dst, uint8_t proto, uint16_t offset,
                      struct lwt_buf *segment);
 
+/* The same where it is known already what the device takes. */
+void net_csum_finish_for(uint32_t offloads, const struct lwt_addr *src,
+                         const struct lwt_addr *dst, uint8_t proto, uint16_t offset,
+                         struct lwt_buf *segment);
+
 /* Whether the transport checksum of a received segment is right, or vouched
  * for by the device. */
 int net_csum_ok(const struct net_ip_info *ip, const struct lwt_buf *segment);

@@ -160,6 +160,9 @@ int net_routes_add(struct net_stack *s, const struct lwt_ip_route *route)
   if (error)
     return error;
   old = find(t, &r);
+  if (old >= 0 && t->list[old].metric == r.metric && t->list[old].mtu == r.mtu &&
+      t->list[old].origin == r.origin)
+    return 0;
   if (old >= 0)
     take_out(t, (uint32_t)old);
   if (t->count >= s->config.max_routes)

@@ -253,7 +253,7 @@ static int emit(struct endpoint *e, const struct net_hop *hop, const struct lwt_
     return LWT_ENOMEM;
   }
   net_udp_emit(&r, packet->data);
-  net_csum_finish(s, &src, to, NET_PROTO_UDP, 6, packet);
+  net_csum_finish_for(hop->nif->offloads, &src, to, NET_PROTO_UDP, 6, packet);
   s->stats.udp_tx++;
   error = net_ipv4_send(s, hop, &ip, packet);
   return error == LWT_ENOBUFS ? 0 : error; /* dropped for want of room */
@@ -310,12 +310,25 @@ static int await_neighbour(struct endpoint *e, const struct pending *init,
   return 0;
 }
 
-/* Why nothing can be sent; 0 if it can, and then the next hop. */
-static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len,
-                       struct net_hop *hop)
+/* The way of the endpoint's packets, perhaps in *room. */
+static const struct net_hop *way(struct endpoint *e, const struct lwt_addr *to,
+                                 struct net_hop *room, int *error)
 {
-  const struct net_hop *cached;
-  int error;
+  const struct net_hop *hop = room;
+
+  if (e->options.interface)
+    *error = net_hop_find(e->s, to, &e->addr, e->options.interface, room);
+  else
+    hop = net_hop_cached(e->s, to, &e->addr, error);
+  if (!*error && e->options.anonymous && hop->kind != NET_HOP_BROADCAST)
+    *error = LWT_ENETUNREACH;
+  e->s->stats.ip_no_route += *error == LWT_ENETUNREACH;
+  return hop;
+}
+
+/* Why nothing can be sent whatever the way is. */
+static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len)
+{
 
   if (!e->s)
     return LWT_ECONNABORTED;
@@ -329,17 +342,7 @@ static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len
     e->refused.family = 0;
     return LWT_ECONNREFUSED;
   }
-  if (e->options.interface) {
-    error = net_hop_find(e->s, to, &e->addr, e->options.interface, hop);
-  } else {
-    cached = net_hop_cached(e->s, to, &e->addr, &error);
-    if (cached)
-      *hop = *cached;
-  }
-  if (!error && e->options.anonymous && hop->kind != NET_HOP_BROADCAST)
-    error = LWT_ENETUNREACH;
-  e->s->stats.ip_no_route += error == LWT_ENETUNREACH;
-  return error;
+  return 0;
 }
 
 /* To a neighbour that is not known (yet). */
@@ -362,15 +365,18 @@ static lwt_t *udp_send(struct lwt_udp *udp, const struct lwt_addr *to,
                        const void *bytes, size_t len)
 {
   struct endpoint *e = (struct endpoint *)udp;
-  struct net_hop hop;
-  int error = cannot_send(e, to, len, &hop);
+  const struct net_hop *hop = NULL;
+  struct net_hop room;
+  int error = cannot_send(e, to, len);
 
+  if (!error)
+    hop = way(e, to, &room, &error);
   if (error)
     return lwt_fail(error, "udp_send");
   net_clock(e->s);
-  if (hop.kind == NET_HOP_NEIGHBOUR && !net_neighbour_known(hop.nif, &hop.next))
-    return send_later(e, &hop, to, bytes, len);
-  error = emit(e, &hop, to, bytes, len);
+  if (hop->kind == NET_HOP_NEIGHBOUR && !net_neighbour_known(hop->nif, &hop->next))
+    return send_later(e, hop, to, bytes, len);
+  error = emit(e, hop, to, bytes, len);
   return error ? lwt_fail(error, "udp_send") : lwt_return(NULL);
 }
 

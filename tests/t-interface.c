@@ -188,6 +188,141 @@ static void test_lifetimes(void)
   lab_end();
 }
 
+/* ---- Whose address (RFC 5227) ------------------------------------------- */
+
+static const char *const probe8 = "* arp who-has 10.0.0.8 tell 0.0.0.0";
+static const char *const announce8 = "* arp who-has 10.0.0.8 tell 10.0.0.8";
+
+/* The next frame is this one, at a time from `least` to `most` from now. */
+static void comes(const char *frame, uint64_t least, uint64_t most)
+{
+  uint64_t start = lab_time.time;
+
+  advance(least - 1);
+  quiet();
+  while (!lab_frames && lab_time.time < start + most)
+    advance(LWT_MS(1));
+  got(frame);
+}
+
+static lwt_t *add8(uint8_t origin)
+{
+  struct lwt_ip_address a = address("10.0.0.8", 24);
+
+  a.unchecked = 0;
+  a.origin = origin;
+  return lwt_ip_address_add(lab_stack, 2, &a);
+}
+
+static unsigned state8(void)
+{
+  struct lwt_ip_address list[4];
+
+  return lwt_ip_addresses(lab_stack, 2, list, 4) == 2 ? list[1].state : 99;
+}
+
+static void test_probe(void)
+{
+  struct lwt_ip_address list[4];
+  lwt_t *p;
+
+  start();
+  p = add8(LWT_IP_STATIC);
+  comes(probe8, 1, LWT_S(1) + 1);
+  is_int(state8(), LWT_IP_TENTATIVE, "tentative");
+  lab_arp("*", 1, "10.0.0.9", "10.0.0.8");
+  inject();
+  quiet(); /* nobody is told that it is ours */
+  lab_icmp("10.0.0.9", "10.0.0.8", 8, 0, 0x10002, "hello", 5);
+  inject();
+  quiet();
+  settled(add8(LWT_IP_STATIC), LWT_EALREADY, "it is being asked for");
+  comes(probe8, LWT_S(1), LWT_S(2) + LWT_MS(1));
+  comes(probe8, LWT_S(1), LWT_S(2) + LWT_MS(1));
+  is_int(lwt_state(p), LWT_PENDING, "not yet usable");
+  comes(announce8, LWT_S(2) - LWT_MS(1), LWT_S(2));
+  settled(p, 0, "nobody has it");
+  is_str(news(), "usable 2 10.0.0.8\n", "is news");
+  comes(announce8, LWT_S(2) - LWT_MS(1), LWT_S(2));
+  advance(LWT_S(100));
+  quiet();
+  is_int(lwt_ip_addresses(lab_stack, 2, list, 4), 2, "it stays");
+  lab_end();
+}
+
+static void test_taken(void)
+{
+  struct lwt_addr eight = lab_addr("10.0.0.8", 0);
+  lwt_t *p;
+  int i;
+
+  start();
+  p = add8(LWT_IP_STATIC);
+  lab_arp("*", 2, "10.0.0.8", "10.0.0.8");
+  inject();
+  settled(p, LWT_EADDRINUSE, "before we asked");
+  is_str(news(), "conflict 2 10.0.0.8\n", "is news");
+  p = add8(LWT_IP_STATIC);
+  advance(LWT_S(1));
+  lab_discard();
+  lab_arp("01", 2, "10.0.0.8", "0.0.0.0");
+  inject();
+  settled(p, LWT_EADDRINUSE, "an answer");
+  p = add8(LWT_IP_STATIC);
+  lab_arp("*", 1, "0.0.0.0", "10.0.0.8");
+  inject();
+  settled(p, LWT_EADDRINUSE, "somebody else asks for it");
+  p = add8(LWT_IP_STATIC);
+  is_int(lwt_ip_address_remove(lab_stack, 2, &eight), 0, "removed meanwhile");
+  settled(p, LWT_EADDRNOTAVAIL, "says so");
+  for (i = 3; i < 10; i++) {
+    lwt_drop(add8(LWT_IP_STATIC));
+    lab_arp("*", 1, "0.0.0.0", "10.0.0.8");
+    inject();
+  }
+  p = add8(LWT_IP_STATIC);
+  comes(probe8, LWT_S(60), LWT_S(61) + LWT_MS(1));
+  advance(LWT_S(10));
+  settled(p, 0, "after ten conflicts a minute's pause");
+  lab_discard();
+  lab_end();
+}
+
+static void claim(void)
+{
+  lab_arp("*", 1, "10.0.0.8", "10.0.0.8");
+  inject();
+}
+
+static void test_defend(void)
+{
+  start();
+  lwt_drop(add8(LWT_IP_DHCP));
+  advance(LWT_S(10));
+  lab_discard();
+  news();
+  claim();
+  got(announce8);
+  is_str(news(), "conflict 2 10.0.0.8\n", "a conflict");
+  advance(LWT_S(11));
+  claim();
+  got(announce8);
+  is_str(news(), "conflict 2 10.0.0.8\n", "and later another");
+  advance(LWT_S(9));
+  claim();
+  quiet();
+  is_str(news(), "gone 2 10.0.0.8\n", "the second within ten seconds: given up");
+  lwt_drop(add8(LWT_IP_STATIC));
+  advance(LWT_S(10));
+  lab_discard();
+  claim();
+  got(announce8);
+  claim();
+  quiet();
+  is_int(state8(), LWT_IP_PREFERRED, "a static one is kept");
+  lab_end();
+}
+
 /* ---- Routes ------------------------------------------------------------ */
 
 static struct lwt_udp *udp;
@@ -375,6 +510,9 @@ int main(void)
   test_addresses();
   test_bad_addresses();
   test_lifetimes();
+  test_probe();
+  test_taken();
+  test_defend();
   test_routes();
   test_bad_routes();
   test_two();
