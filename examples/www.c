@@ -17,6 +17,7 @@
 #include <lwt/platform.h>
 
 #include "options.h"
+#include "secure.h"
 
 #ifndef SITE_DIR
 #define SITE_DIR "doc/site"
@@ -25,15 +26,17 @@
 struct www {
   struct lwt_frame frame;
   /* From the command line. */
-  const char *net, *root;
+  const char *net, *root, *tls;
   struct option_net addr;
   struct lwt_addr router, host;
-  unsigned port, connections;
+  unsigned port, tls_port, connections;
   int log;
   /* While it runs. */
   struct lwt_content *content;
   struct lwt_stack *stack;
-  struct lwt_listener *listener;
+  struct lwt_listener *listener, *secure;
+  struct lwt_error error;
+  lwt_t *stop;
   struct lwt_http_site site;
   struct lwt_http_options options;
   struct lwt_http_stats stats;
@@ -86,7 +89,7 @@ static int open_network(struct www *w)
   return cannot("open the network", w->net, lwt_net_open(w->net, &o, &w->stack));
 }
 
-static int listen_on(struct www *w)
+static int listen_on(struct www *w, unsigned port, struct lwt_listener **listener)
 {
   struct lwt_addr at = { .family = 4 };
   char text[LWT_ADDR_TEXT];
@@ -95,17 +98,17 @@ static int listen_on(struct www *w)
     lwt_addr_parse(&at, "127.0.0.1");
   else if (is(w, "sockets"))
     at = w->addr.addr;
-  at.port = (uint16_t)w->port;
+  at.port = (uint16_t)port;
   return cannot("listen on", lwt_addr_format(&at, text, sizeof text),
-                lwt_stack_listen(w->stack, &at, 256, &w->listener));
+                lwt_stack_listen(w->stack, &at, 256, listener));
 }
 
 /* Where a browser finds it: where we listen, or if that is everywhere, the
  * address that we have. */
-static void say_where(struct www *w)
+static void say_where(struct www *w, const char *scheme, struct lwt_listener *listener)
 {
   static const uint8_t everywhere[16];
-  struct lwt_addr at = w->listener->ops->local(w->listener);
+  struct lwt_addr at = listener->ops->local(listener);
   uint16_t port = at.port;
 
   if (memcmp(at.ip, everywhere, sizeof at.ip) == 0) {
@@ -115,7 +118,7 @@ static void say_where(struct www *w)
       lwt_addr_parse(&at, "10.0.0.2"); /* lwt_net_open()'s default */
   }
   at.port = port;
-  printf("www: http://%s/ serves %s (%s), Ctrl-C stops\n",
+  printf("www: %s://%s/ serves %s (%s), Ctrl-C stops\n", scheme,
          lwt_addr_format(&at, w->url, sizeof w->url), w->root, w->net);
   fflush(stdout);
 }
@@ -153,9 +156,17 @@ LWT_STEP www_step(struct lwt_frame *frame)
   if (open_network(w))
     lwt_finish(w, 1);
   lwt_defer(w, lwt_stack_close, w->stack);
-  if (listen_on(w))
+  if (listen_on(w, w->port, &w->listener))
     lwt_finish(w, 1);
-  say_where(w);
+  if (w->tls) {
+    if (listen_on(w, w->tls_port, &w->secure))
+      lwt_finish(w, 1);
+    lwt_await_error(w, &w->error, &w->secure, secure_listen(w->secure, w->tls));
+    if (cannot("serve with the keys of", w->tls, w->error.code))
+      lwt_finish(w, 1);
+    say_where(w, "https", w->secure);
+  }
+  say_where(w, "http", w->listener);
 
   w->site = (struct lwt_http_site){ .content = w->content };
   w->options = (struct lwt_http_options){ .handler = lwt_http_site,
@@ -165,7 +176,13 @@ LWT_STEP www_step(struct lwt_frame *frame)
                                           .log = w->log ? log_line : NULL,
                                           .max_connections = w->connections,
                                           .stats = &w->stats };
-  lwt_await(w, lwt_http_serve(w->listener, &w->options, lwt_platform_shutdown()));
+  w->stop = lwt_platform_shutdown();
+  if (w->secure)
+    lwt_await(w, lwt_join(LWT_PS(
+                   lwt_http_serve(w->secure, &w->options, lwt_ref(w->stop)),
+                   lwt_http_serve(w->listener, &w->options, w->stop))));
+  else
+    lwt_await(w, lwt_http_serve(w->listener, &w->options, w->stop));
   say_what(&w->stats);
   lwt_end(w);
 }
@@ -174,7 +191,8 @@ static int run(const struct www *w)
 {
   lwt_t *p = LWT_GO(struct www, www_step, .net = w->net, .root = w->root,
                     .addr = w->addr, .router = w->router, .host = w->host,
-                    .port = w->port, .connections = w->connections, .log = w->log);
+                    .tls = w->tls, .port = w->port, .tls_port = w->tls_port,
+                    .connections = w->connections, .log = w->log);
   void *failed = NULL;
   struct lwt_error error = lwt_run_value(p, &failed);
 
@@ -184,7 +202,8 @@ static int run(const struct www *w)
 
 int main(int argc, char **argv)
 {
-  struct www w = { .net = "sockets", .connections = 1024, .port = UINT32_MAX };
+  struct www w = { .net = "sockets", .connections = 1024, .port = UINT32_MAX,
+                   .tls_port = UINT32_MAX };
   const struct option options[] = {
     { "net=NET", OPTION_TEXT, &w.net, "sockets (default), gateway or tap:NAME", 0, 0 },
     { "addr=ADDR[/PREFIX]", OPTION_NET, &w.addr, "our address: to listen on (sockets,"
@@ -194,6 +213,10 @@ int main(int argc, char **argv)
       0 },
     { "port=PORT", OPTION_NUMBER, &w.port, "8080, on a device 80; 0: any", 0, 65535 },
     { "root=DIR", OPTION_TEXT, &w.root, "what to serve (the documentation)", 0, 0 },
+    { "tls=DIR", OPTION_TEXT, &w.tls, "serve https, too, with DIR's cert.pem and key.pem",
+      0, 0 },
+    { "tls-port=PORT", OPTION_NUMBER, &w.tls_port, "8443, on a device 443; 0: any", 0,
+      65535 },
     { "connections=N", OPTION_NUMBER, &w.connections, "at most at once (1024)", 1,
       1u << 20 },
     { "log", OPTION_FLAG, &w.log, "one line for each request", 0, 0 },
@@ -206,7 +229,10 @@ int main(int argc, char **argv)
     return done - 1;
   if (w.port == UINT32_MAX)
     w.port = is(&w, "sockets") || is(&w, "gateway") ? 8080 : 80;
+  if (w.tls_port == UINT32_MAX)
+    w.tls_port = is(&w, "sockets") || is(&w, "gateway") ? 8443 : 443;
   failed = run(&w);
+  secure_done();
   alive = lwt_live();
   if (alive > 0) {
     fprintf(stderr, "www: %zu promises are still alive:\n", alive);

@@ -361,8 +361,10 @@ size_t lwt_tls_anchors_count(const struct lwt_tls_anchors *anchors)
 
 int lwt_tls_sessions_new(size_t bytes, struct lwt_tls_sessions **sessions)
 {
-  struct lwt_tls_sessions *s = bytes <= SIZE_MAX / 2 ? lwt__alloc(sizeof *s + bytes) : NULL;
+  struct lwt_tls_sessions *s = NULL;
 
+  if (bytes <= SIZE_MAX / 2)
+    s = lwt__alloc(sizeof *s + bytes);
   *sessions = s;
   if (!s)
     return LWT_ENOMEM;

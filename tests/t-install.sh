@@ -66,6 +66,33 @@ int main(void)
   return lwt_live() != 0 || lwt_cleanup() != 0;
 }
 END
+cat >"$tap_dir/tls.c" <<'END'
+#include <lwt-tls.h>
+#include <lwt/engine.h>
+
+static int no_random(void *bytes, size_t len)
+{
+  (void)bytes;
+  (void)len;
+  return LWT_EIO;
+}
+
+int main(void)
+{
+  struct lwt_tls_config config;
+  struct lwt_tls_anchors *none;
+  struct lwt_flow *ends[2];
+
+  config.random = no_random;
+  config.identity = NULL;
+  if (lwt_tls_anchors_new("", 0, &none) != LWT_EBADMSG || lwt_pipe(ends, 100))
+    return 1;
+  if (lwt_run(LWT_UNTYPED(lwt_tls_accept(ends[0], &config))) != LWT_EINVAL)
+    return 2;
+  lwt_flow_abort(ends[1]);
+  return lwt_live() != 0 || lwt_cleanup() != 0;
+}
+END
 cat >"$tap_dir/kit.c" <<'END'
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
@@ -90,7 +117,7 @@ int main(int argc, char **argv)
   return lwt_test_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }
 END
-for program in virtual kit platform net; do
+for program in virtual kit platform net tls; do
   cp "$tap_dir/$program.c" "$tap_dir/$program.cc"
 done
 
@@ -197,6 +224,7 @@ for package in $packages; do
     lwt) source=virtual ;;
     lwt-test) source=kit ;;
     lwt-net) source=net ;;
+    lwt-tls) source=tls ;;
     lwt-unix) source=platform ;;
   esac
   for language in c cc; do

@@ -233,7 +233,7 @@ static void test_ends(void)
   lwt_flow_abort(e.client);
   is_rejected(read, LWT_ECONNABORTED, "abort rejects a read");
   lwt_drop(read);
-  is_int(code(lwt_flow_read(e.server, bytes, 1)), LWT_ECONNRESET, "the peer sees a reset");
+  is_int(code(lwt_flow_read(e.server, bytes, 1)), LWT_ECONNRESET, "the peer is reset");
   is_int(code(lwt_flow_write(e.server, "x", 1)), LWT_ECONNRESET, "also when it writes");
   is_int(code(lwt_flow_close(e.server)), LWT_ECONNRESET, "and when it closes");
 }
@@ -263,12 +263,12 @@ static void test_strangers(void)
   lwt_t *q;
 
   p = begin_strange(&x, 1);
-  is_int(code(lwt_flow_write(x.raw, "GET / HTTP/1.1\r\n\r\n", 18)), 0, "HTTP to a server");
+  is_int(code(lwt_flow_write(x.raw, "GET / HTTP/1.1\r\n\r\n", 18)), 0, "HTTP comes");
   is_int(code(p), LWT_EPROTO, "is no TLS");
   lwt_flow_abort(x.raw);
 
   p = begin_strange(&x, 0);
-  is_int(code(lwt_flow_write(x.raw, "SSH-2.0-OpenSSH_9.2\r\n", 21)), 0, "SSH to a client");
+  is_int(code(lwt_flow_write(x.raw, "SSH-2.0-OpenSSH_9.2\r\n", 21)), 0, "SSH comes");
   is_int(code(p), LWT_EPROTO, "is no TLS");
   lwt_flow_abort(x.raw);
 
@@ -294,7 +294,7 @@ struct cut {
   struct lwt_frame frame;
   struct lwt_flow *from, *to;
   struct lwt_buf *chain;
-  int flip, records;
+  int flip;
 };
 
 /* Carry bytes on; of what comes after the handshake, flip a bit. */
@@ -371,14 +371,13 @@ static void refused(const struct lwt_tls_identity *id, const char *name, const c
 
   is_int(e.client_error.code, LWT_EACCES, "%s", what);
   is_str(e.client_error.what, what, "the client says why");
-  ok(e.server_error.code, "the server hears of it (%s)", lwt_strerror(e.server_error.code));
+  ok(e.server_error.code, "the server hears of it");
   part(&e);
 }
 
 static void test_certificates(void)
 {
   struct lwt_tls_config c = client(), s = server(strange);
-  struct lwt_tls_anchors *own;
   struct ends e;
 
   refused(expired, "example.test", "tls: certificate expired or not yet valid");
@@ -390,10 +389,9 @@ static void test_certificates(void)
   c.random = no_random;
   is_int(meet("example.test", &c, &s).client_error.code, LWT_EIO, "no entropy");
   c = client();
-  is_int(meet("192.0.2.1", &c, &s).client_error.code, LWT_EINVAL, "an address is no name");
+  is_int(meet("192.0.2.1", &c, &s).client_error.code, LWT_EINVAL, "an address");
   c.anchors = NULL;
   is_int(meet("example.test", &c, &s).client_error.code, LWT_EINVAL, "no anchors");
-  (void)own;
 }
 
 static void test_protocols(void)
@@ -622,9 +620,6 @@ static void test_keys(void)
   pem[i - 3] = '!';
   is_int(lwt_tls_anchors_new(pem, len, &a), LWT_EBADMSG, "not base64");
   pem[i - 3] = 'A';
-  pem[i + 30] = 'A';
-  ok(lwt_tls_anchors_new(pem, len, &a) || (lwt_tls_anchors_free(a), 1),
-     "changed: refused, or another");
   free(twice);
   free(key);
   free(pem);
@@ -637,7 +632,8 @@ static int load(void)
   int error = lwt_tls_anchors_new(pem, len, &roots);
 
   free(pem);
-  return error || identity("ec.pem", "ec.key", &ec) || identity("rsa.pem", "rsa.key", &rsa) ||
+  return error || identity("ec.pem", "ec.key", &ec) ||
+         identity("rsa.pem", "rsa.key", &rsa) ||
          identity("expired.pem", "expired.key", &expired) ||
          identity("strange.pem", "strange.key", &strange);
 }

@@ -135,8 +135,9 @@ def layer_lwt():
 
 
 def layer_net():
-    """net/ includes the C library, lwt/ and itself only"""
-    return layer(of("net"), ("lwt/", "net/"))
+    """net/ includes the C library, lwt/ and itself only, and TLS BearSSL"""
+    return (found for found in layer(of("net"), ("lwt/", "net/"))
+            if found != "net/tls.h: bearssl.h")
 
 
 def layer_unix():
