@@ -182,8 +182,8 @@ done
 
 # ---- Manual pages ------------------------------------------------------------
 
-manuals=$(cd "$doc/man" && ls ./*.[37] | sed 's|^\./||')
-(cd "$src" && "$AWK" -f doc/man/links.awk $headers doc/man/*.[37]) >"$work/man-pages"
+manuals=$(cd "$doc/man" && ls ./*.[137] | sed 's|^\./||')
+(cd "$src" && "$AWK" -f doc/man/links.awk $headers doc/man/*.[137]) >"$work/man-pages"
 man_pages=$(cd "$work" && pwd)/man-pages
 mkdir -p "$tmp/man"
 {
@@ -192,8 +192,8 @@ mkdir -p "$tmp/man"
   echo '<dl class="manuals">'
   (cd "$doc/man" && "$AWK" '
     FILENAME ~ /man-pages$/ {
-      if ($1 !~ /_at\.[37]$/) {
-        sub(/\.[37]$/, "", $1)
+      if ($1 !~ /_at\.[137]$/) {
+        sub(/\.[137]$/, "", $1)
         names[$2] = names[$2] (names[$2] == "" ? "" : ", ") "<code>" $1 "</code>"
       }
       next

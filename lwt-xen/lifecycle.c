@@ -48,6 +48,15 @@ static void stop(void *env)
   lwt__free(w);
 }
 
+void lwt__lifecycle_exit(int status)
+{
+  char text[4] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                   (char)('0' + status % 10) };
+
+  if (status && !lwt__store_init())
+    tell(XS_WRITE, "data/exit-status", text + strspn(text, "0"), NULL);
+}
+
 lwt_t *lwt_platform_shutdown(void)
 {
   struct waiting *w = lwt__alloc(sizeof *w);

@@ -379,6 +379,18 @@ int lwt__store_ask(uint32_t op, const char *path, const char *text,
   return error;
 }
 
+void lwt__store_flush(uint64_t patience)
+{
+  uint64_t deadline = lwt__xen_now() + patience;
+
+  while (s.first && !s.broken && lwt__xen_now() < deadline) {
+    send_more();
+    if (!s.sending && ring_used(&s.req) <= 0)
+      break;
+    lwt__port_sleep(&s.port, deadline);
+  }
+}
+
 /* ---- Watches ------------------------------------------------------------------ */
 
 void lwt__store_watch_add(struct store_watch *w)

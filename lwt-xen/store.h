@@ -53,6 +53,9 @@ void lwt__store_turn(uint64_t deadline);
 
 /* Connect to the ring.  Returns 0, or LWT_ENODEV. */
 int lwt__store_init(void);
+/* At the end of the program: wait until xenstored has read all requests, at most
+ * for `patience`; nobody is called. */
+void lwt__store_flush(uint64_t patience);
 /* Whether all requests are answered. */
 int lwt__store_is_quiet(void);
 /* After a resume: connect again, and register all watches; each fires. */

@@ -156,6 +156,9 @@ extern unsigned lwt__generation;
 void lwt__lifecycle_start(void);
 /* The end of the program: SHUTDOWN_poweroff, or what was asked for. */
 unsigned lwt__lifecycle_reason(void);
+/* Tell the toolstack what main() returned, 0 to 255: data/exit-status, not there if
+ * it is 0. */
+void lwt__lifecycle_exit(int status);
 /* End the domain at once: nobody listens.  In an image; the tests' own there. */
 void lwt__lifecycle_end(unsigned reason);
 

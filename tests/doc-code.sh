@@ -86,7 +86,7 @@ block() { # ID LINE KIND FROM
 }
 
 [ $# -gt 0 ] || set -- "$top_srcdir"/README.md "$top_srcdir"/doc/*.md \
-  "$top_srcdir"/doc/man/*.[37]
+  "$top_srcdir"/doc/man/*.[137]
 # Each `name()` in the text is the name of something in the tree or in the
 # document's own code.
 names_exist() { # DOCUMENT
@@ -106,7 +106,7 @@ for document; do
   [ -f "$document" ] || continue
   shown=$(basename "$document")
   case $document in
-    *.[37])
+    *.[137])
       awk -f "$top_srcdir/tests/man-code.awk" "$document" >"$tap_dir/$shown.md" || exit 99
       document=$tap_dir/$shown.md
       ;;

@@ -16,7 +16,7 @@ os.chdir(os.environ.get("top_srcdir") or os.path.join(os.path.dirname(__file__),
 
 MANDOC = os.environ.get("MANDOC") or "mandoc"
 PAGES = {os.path.basename(p): open(p, encoding="utf-8").read()
-         for p in sorted(glob.glob("doc/man/*.[37]"))}
+         for p in sorted(glob.glob("doc/man/*.[137]"))}
 MAKEFILE = open("Makefile.am", encoding="utf-8").read()
 HEADERS = (os.environ.get("public_headers") or " ".join(
     re.findall(r"^include_HEADERS \+= (.*)", MAKEFILE, re.M) +

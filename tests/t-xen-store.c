@@ -1,6 +1,7 @@
 /* t-xen-store.c - the xenstore client: honest, slow and hostile servers.
  * SPDX-License-Identifier: ISC
  */
+#include "../lwt-xen/store.h"
 #include "fakestore.h"
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
@@ -220,6 +221,29 @@ static void test_shutdown(void)
   is_int(lwt__lifecycle_reason(), SHUTDOWN_poweroff, "and why");
 }
 
+/* The end of the program: what it says last, and a xenstored that does not hear. */
+static void test_exit(void)
+{
+  void (*step)(void) = fake.step;
+  uint64_t before;
+
+  lwt__lifecycle_exit(0);
+  lwt__store_flush(LWT_S(1));
+  is_int(store_find("data/exit-status", 0), -1, "status 0 is not written");
+  lwt__lifecycle_exit(42);
+  lwt__store_flush(LWT_S(1));
+  is_str(store.node[store_find("data/exit-status", 1)].value, "42", "42 is");
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  lwt__lifecycle_exit(200);
+  fake.step = NULL;
+  before = fake.now;
+  lwt__store_flush(LWT_MS(100));
+  is_int((int64_t)(fake.now - before), LWT_MS(100), "no longer than its patience");
+  fake.step = step;
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_str(store.node[store_find("data/exit-status", 1)].value, "200", "it was sent");
+}
+
 static int test_hostile(const char *how)
 {
   struct xsd_sockmsg h = { XS_READ, 12345, 0, 4 };
@@ -287,6 +311,7 @@ int main(void)
   test_suspend(0);
   test_suspend(1);
   test_shutdown();
+  test_exit();
   test_hostile("unasked");
   is_int(in_a_process("index"), 0, "an impossible index");
   test_hostile("length");

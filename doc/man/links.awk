@@ -7,7 +7,7 @@
 
 FNR == 1 {
   page = ""
-  if (FILENAME ~ /\.[37]$/) {
+  if (FILENAME ~ /\.[137]$/) {
     page = FILENAME
     sub(/.*\//, "", page)
     section = page

@@ -107,7 +107,7 @@ build() {
     ln -sf "${tool#"$root"}" "$dom0/bin/$(basename "$tool")"
   done
   modules xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs bridge xen-netback \
-    xen-blkback loop e1000 sch_netem
+    xen-blkback loop e1000 sch_netem ata_piix sd_mod
   cp "$here/dom0-init.sh" "$dom0/init"
   cp "$here/vif-bridge.sh" "$dom0/etc/xen/scripts/vif-bridge"
   cp "$here/block.sh" "$dom0/etc/xen/scripts/block"

@@ -9,6 +9,7 @@
  * processes and no second thread.
  */
 #define _GNU_SOURCE /* mremap() */
+#include "../store.h"
 #include "x86.h"
 
 #include <errno.h>
@@ -303,12 +304,15 @@ void lwt__xen_exit(int status)
 {
   if (status)
     lwt__say("lwt-xen: exit status %d\n", status);
+  lwt__lifecycle_exit(status);
+  lwt__store_flush(LWT_S(5));
   lwt__console_flush(LWT_S(5));
   lwt__xen_end(lwt__lifecycle_reason());
 }
 
 void lwt__lifecycle_end(unsigned reason)
 {
+  lwt__store_flush(LWT_S(1));
   lwt__console_flush(LWT_S(1));
   lwt__xen_end(reason);
 }
