@@ -250,6 +250,8 @@ struct thread {
   void *slabs;
   struct promise paused; /* its waiters: the pauses, hooked by their own w */
   struct lwt__task *tasks, **tasks_end;
+  uint64_t now;     /* see lwt__task_now() */
+  uint8_t in_tasks; /* tasks run; 2: and now is the time */
   struct promise *dead; /* released, linked by `waiters` */
   uint8_t reaping;
   uint8_t freeing;

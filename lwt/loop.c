@@ -36,6 +36,17 @@ uint64_t lwt_now(void)
   return engine ? engine->now(engine) : 0;
 }
 
+uint64_t lwt__task_now(void)
+{
+  struct thread *t = &lwt__t;
+
+  if (t->in_tasks == 2)
+    return t->now;
+  t->now = lwt_now();
+  t->in_tasks *= 2;
+  return t->now;
+}
+
 /* ---- pause ------------------------------------------------------------------ */
 
 lwt_t *lwt_pause_at(const char *where)
@@ -69,15 +80,18 @@ void lwt__task_stop(struct lwt__task *task)
 static size_t run_tasks(struct lwt__task **list)
 {
   struct lwt__task *task;
+  uint8_t outer = lwt__t.in_tasks;
   size_t n = 0;
   int held;
 
+  lwt__t.in_tasks = 1;
   for (; (task = *list); n++) {
     lwt__task_stop(task);
     held = lwt__hold();
     task->fn(task);
     lwt__release(held);
   }
+  lwt__t.in_tasks = outer != 0;
   return n;
 }
 

@@ -20,6 +20,7 @@
 
 struct queue {
   struct lwt_buf *first, **end;
+  uint64_t packets, bytes;
 };
 
 struct port {
@@ -29,6 +30,8 @@ struct port {
   struct net_link link;
   char name[24];
   uint8_t closed;
+  uint8_t wire;       /* the link takes no time and harms nothing */
+  struct port *peer;  /* who got the last frame; NULL */
   uint32_t now_sent;     /* bytes sent that the turn will deliver */
   struct queue received; /* for the next turn */
   struct queue batch;    /* of this turn */
@@ -53,6 +56,7 @@ struct lwt_net_hub {
   uint64_t random;
   struct port *ports, **ports_end;
   unsigned n_ports; /* ever made */
+  unsigned writers; /* ports that wait for room, at most */
   uint32_t in_flight;
   struct flight *spare;
   struct lwt_net_pcap *pcap;
@@ -67,15 +71,13 @@ static void queue_add(struct queue *q, struct lwt_buf *packet)
   packet->next_packet = NULL;
   *q->end = packet;
   q->end = &packet->next_packet;
+  q->packets++;
+  q->bytes += packet->total;
 }
 
-static struct lwt_buf *queue_take(struct queue *q)
+static void queue_clear(struct queue *q)
 {
-  struct lwt_buf *first = q->first;
-
-  q->first = NULL;
-  q->end = &q->first;
-  return first;
+  *q = (struct queue){ .end = &q->first };
 }
 
 /* ---- Room -------------------------------------------------------------- */
@@ -99,9 +101,12 @@ static void check_writable(struct port *p)
 
   if (!p->writable.lwt_private)
     return;
-  if (queue_free(p, lwt_now()) >= half)
+  if (queue_free(p, lwt_now()) >= half) {
     lwt_fulfill(&p->writable, NULL);
-  else if (p->link.config.bandwidth)
+    return;
+  }
+  p->hub->writers++;
+  if (p->link.config.bandwidth)
     net_timer_set(&p->hub->timers, &p->drained, net_link_drained(&p->link, half));
 }
 
@@ -116,25 +121,19 @@ static void hub_release(struct lwt_net_hub *hub);
 
 static void give(struct port *p)
 {
-  struct lwt_buf *packet, *packets = queue_take(&p->batch);
-  uint64_t n = 0, bytes = 0;
+  struct queue q = p->batch;
 
-  for (packet = packets; packet; packet = packet->next_packet) {
-    n++;
-    bytes += packet->total;
-  }
-  if (!n)
-    return;
+  queue_clear(&p->batch);
   if (p->closed || lwt_unwanted(&p->listener)) {
-    p->netif.stats.rx_dropped += n;
-    p->hub->stats.deaf += n;
-    lwt_buf_free_queue(packets);
+    p->netif.stats.rx_dropped += q.packets;
+    p->hub->stats.deaf += q.packets;
+    lwt_buf_free_queue(q.first);
     return;
   }
-  p->netif.stats.rx_packets += n;
-  p->netif.stats.rx_bytes += bytes;
-  p->hub->stats.delivered += n;
-  p->input(p->env, packets);
+  p->netif.stats.rx_packets += q.packets;
+  p->netif.stats.rx_bytes += q.bytes;
+  p->hub->stats.delivered += q.packets;
+  p->input(p->env, q.first);
 }
 
 /* Hand over what was received. */
@@ -143,14 +142,18 @@ static void deliver(struct lwt_net_hub *hub)
   struct port *p;
 
   for (p = hub->ports; p; p = p->next) {
-    p->batch = p->received;
-    if (!p->batch.first)
-      p->batch.end = &p->batch.first;
-    queue_take(&p->received);
     p->now_sent = 0;
+    if (!p->received.first)
+      continue;
+    p->batch = p->received;
+    queue_clear(&p->received);
   }
   for (p = hub->ports; p; p = p->next)
-    give(p);
+    if (p->batch.first)
+      give(p);
+  if (!hub->writers)
+    return;
+  hub->writers = 0;
   for (p = hub->ports; p; p = p->next)
     check_writable(p);
 }
@@ -248,6 +251,24 @@ static struct lwt_buf *copy(const struct lwt_buf *packet)
   return c;
 }
 
+static int has_mac(const struct port *p, const uint8_t mac[6])
+{
+  return !p->closed && !memcmp(p->netif.mac, mac, 6);
+}
+
+/* The port with that address other than from; NULL. */
+static struct port *port_of(struct port *from, const uint8_t mac[6])
+{
+  struct port *p = from->peer;
+
+  if (p && has_mac(p, mac))
+    return p;
+  for (p = from->hub->ports; p; p = p->next)
+    if (p != from && has_mac(p, mac))
+      return from->peer = p;
+  return NULL;
+}
+
 /* To the port that has the destination, else to all but the sender.  Takes
  * packet. */
 static void forward(struct port *from, uint64_t now, uint64_t when,
@@ -259,11 +280,11 @@ static void forward(struct port *from, uint64_t now, uint64_t when,
   uint8_t dst[6];
 
   lwt_buf_copy_out(packet, 0, dst, sizeof dst);
-  for (p = hub->ports; p; p = p->next)
-    if (p != from && !p->closed && !memcmp(p->netif.mac, dst, 6)) {
-      post(p, now, when, packet);
-      return;
-    }
+  p = port_of(from, dst);
+  if (p) {
+    post(p, now, when, packet);
+    return;
+  }
   for (p = hub->ports; p; p = p->next) {
     if (p == from || p->closed)
       continue;
@@ -325,12 +346,37 @@ static int timed(const struct port *p)
   return c->bandwidth || c->delay || c->jitter || c->reorder || p->hub->pcap;
 }
 
+/* A frame of ordinary length over a perfect link to one port, which is what most
+ * are when speed is measured: what port_send() does, in one place.  0: it is not. */
+static int send_wire(struct port *p, struct lwt_buf *packet)
+{
+  struct lwt_net_hub *hub = p->hub;
+  uint32_t len = packet->total;
+  struct port *to;
+
+  if (!p->wire || p->closed || hub->pcap || packet->len < NET_ETHER_LEN ||
+      len > p->netif.mtu + (uint32_t)NET_ETHER_LEN ||
+      p->now_sent + (uint64_t)len > queue_limit(p) || !(to = port_of(p, packet->data)))
+    return 0;
+  p->netif.stats.tx_packets++;
+  p->netif.stats.tx_bytes += len;
+  p->now_sent += len;
+  hub->stats.sent++;
+  lwt__task_set(&hub->turn);
+  queue_add(&to->received, packet);
+  return 1;
+}
+
 static int port_send(struct lwt_netif *netif, struct lwt_buf *packet)
 {
   struct port *p = (struct port *)netif;
   struct lwt_net_hub *hub = p->hub;
-  uint64_t now = timed(p) ? lwt_now() : 0;
   uint32_t len = packet->total;
+  uint64_t now;
+
+  if (send_wire(p, packet))
+    return 0;
+  now = timed(p) ? lwt_now() : 0;
 
   if (p->closed) {
     lwt_buf_free(packet);
@@ -383,7 +429,7 @@ static lwt_t *port_writable(struct lwt_netif *netif)
     return lwt_fail(LWT_EBUSY, "hub_writable");
   lwt_abandon(&p->writable);
   promise = lwt_task(&p->writable);
-  check_writable(p);
+  check_writable(p); /* counts it */
   return promise;
 }
 
@@ -426,6 +472,7 @@ static void hub_release(struct lwt_net_hub *hub)
   if (hub->working)
     return;
   while ((p = *link)) {
+    p->peer = NULL;
     if (p->closed) {
       *link = p->next;
       port_free(p);
@@ -466,6 +513,14 @@ static const struct lwt_netif_ops port_ops = {
   .close = port_close,
 };
 
+static void set_link(struct port *p, const struct lwt_net_link *link)
+{
+  const struct lwt_net_link wire = { .queue = link->queue };
+
+  p->link.config = *link;
+  p->wire = !memcmp(link, &wire, sizeof wire); /* not, if in doubt */
+}
+
 int lwt_net_hub_port(struct lwt_net_hub *hub, const uint8_t mac[6],
                      struct lwt_netif **netif)
 {
@@ -487,9 +542,9 @@ int lwt_net_hub_port(struct lwt_net_hub *hub, const uint8_t mac[6],
     net_put32(p->netif.mac + 2, hub->n_ports);
   }
   p->hub = hub;
-  p->link.config = hub->config.link;
-  p->received.end = &p->received.first;
-  p->batch.end = &p->batch.first;
+  set_link(p, &hub->config.link);
+  queue_clear(&p->received);
+  queue_clear(&p->batch);
   net_timer_init(&p->drained, drained);
   *hub->ports_end = p;
   hub->ports_end = &p->next;
@@ -536,7 +591,7 @@ void lwt_net_hub_set_link(struct lwt_net_hub *hub, struct lwt_netif *port,
     hub->config.link = *link;
   for (p = hub->ports; p; p = p->next)
     if (!port || port == &p->netif)
-      p->link.config = *link;
+      set_link(p, link);
 }
 
 const struct lwt_net_hub_stats *lwt_net_hub_stats(const struct lwt_net_hub *hub)

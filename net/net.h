@@ -80,7 +80,7 @@ struct net_stack {
 
 static inline uint64_t net_clock(struct net_stack *s)
 {
-  return s->now = lwt_now();
+  return s->now = lwt__task_now();
 }
 
 /* The stack of lwt_net_stack_new(); NULL: another one. */
