@@ -4,6 +4,7 @@
  * An address is tentative until the detection of its protocol is through, then
  * preferred, deprecated, gone.  With it goes the route to its network.
  */
+#include "ipv6.h"
 #include "route.h"
 #include "routes.h"
 
@@ -93,15 +94,25 @@ static struct lwt_ip_route network(const struct net_address *a)
   return route;
 }
 
+/* Addresses made from what routers say tell nothing about the link (RFC 5942), and
+ * link-local ones need no route. */
+static int has_network(const struct net_address *a)
+{
+  return a->addr.family == 4 ||
+         (a->origin != LWT_IP_RA && !net_ip_is_link_local6(&a->addr));
+}
+
 /* Take the route away, unless another address needs it. */
 static void drop_network(struct net_address *gone)
 {
   struct lwt_ip_route route = network(gone), other;
   struct net_address *a;
 
+  if (!has_network(gone))
+    return;
   for (a = gone->nif->addrs; a; a = a->next) {
     other = network(a);
-    if (a != gone && other.prefix == route.prefix &&
+    if (a != gone && has_network(a) && other.prefix == route.prefix &&
         net_addr_same(&other.dst, &route.dst))
       return;
   }
@@ -152,6 +163,8 @@ void net_address_usable(struct net_address *a)
   a->state = a->nif->s->now < a->preferred_until ? LWT_IP_PREFERRED : LWT_IP_DEPRECATED;
   set_life(a);
   refresh(a->nif->s);
+  if (a->addr.family == 6)
+    net_if6_usable(a);
   tell(a, LWT_IP_ADDRESS_USABLE);
   lwt_fulfill(&a->usable, NULL);
 }
@@ -163,6 +176,8 @@ static void take_out(struct net_address *a, int error)
 
   net_timer_stop(&s->timers, &a->life);
   net_timer_stop(&s->timers, &a->timer);
+  if (a->addr.family == 6)
+    net_if6_gone(a);
   drop_network(a);
   while (*link != a)
     link = &(*link)->next;
@@ -180,9 +195,14 @@ void net_address_remove(struct net_address *a)
 
 void net_address_conflict(struct net_address *a)
 {
+  struct net_address taken = *a;
+
   tell(a, LWT_IP_ADDRESS_CONFLICT);
-  if (a->state == LWT_IP_TENTATIVE)
-    take_out(a, LWT_EADDRINUSE);
+  if (a->state != LWT_IP_TENTATIVE)
+    return;
+  take_out(a, LWT_EADDRINUSE);
+  if (taken.addr.family == 6)
+    net_if6_taken(taken.nif, &taken);
 }
 
 /* ---- Adding ------------------------------------------------------------ */
@@ -221,7 +241,7 @@ static lwt_t *again(struct net_address *a, const struct lwt_ip_address *in)
     drop_network(a);
     a->prefix = in->prefix;
     route = network(a);
-    error = net_routes_add(a->nif->s, &route);
+    error = has_network(a) ? net_routes_add(a->nif->s, &route) : 0;
     if (error)
       return lwt_fail(error, "lwt_ip_address_add");
   }
@@ -268,7 +288,7 @@ static void detect(struct net_address *a, int unchecked)
   } else if (a->addr.family == 4) {
     net_acd_start(a);
   } else {
-    net_address_usable(a);
+    net_dad_start(a);
   }
 }
 
@@ -296,7 +316,7 @@ lwt_t *net_address_add(struct net_if *nif, const struct lwt_ip_address *in,
   p = lwt_task(&a->usable);
   route = network(a);
   error = lwt_error(p).code;
-  if (!error)
+  if (!error && has_network(a))
     error = net_routes_add(nif->s, &route);
   if (error) {
     take_out(a, error);

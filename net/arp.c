@@ -43,8 +43,13 @@ static void ask(struct neighbour *n, int direct)
   net_arp_request(n->nif, a ? net_ip4(&a->addr) : 0, target, direct ? n->mac : NULL);
 }
 
+static void unreachable(struct net_if *nif, const struct lwt_buf *packet)
+{
+  net_icmp_no_neighbour(nif->s, packet);
+}
+
 const struct net_neighbour_kind net_arp_kind = {
-  .type = NET_ETHER_IPV4, .ask = ask, .unreachable = net_icmp_no_neighbour
+  .type = NET_ETHER_IPV4, .ask = ask, .unreachable = unreachable
 };
 
 /* ---- Input ------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include "checksum.h"
-#include "net.h"
+#include "ipv6.h"
 #include "pcap.h"
 #include "wire.h"
 
@@ -117,6 +117,8 @@ void net_ether_input(struct net_if *nif, struct lwt_buf *frame)
   frame = lwt_buf_pull(frame, NET_ETHER_LEN);
   if (r.type == NET_ETHER_IPV4) {
     net_ipv4_input(nif, frame, broadcast);
+  } else if (r.type == NET_ETHER_IPV6 && nif->six) {
+    net_ipv6_input(nif, frame, broadcast);
   } else if (r.type == NET_ETHER_ARP) {
     net_arp_input(nif, frame);
   } else {

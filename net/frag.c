@@ -1,19 +1,23 @@
-/* net/frag.c - reassembly of IPv4 fragments (RFC 791, RFC 815, RFC 1122 3.3.2).
+/* net/frag.c - reassembly of fragments (RFC 791, RFC 815, RFC 1122 3.3.2; RFC 8200
+ * 4.5).
  * SPDX-License-Identifier: ISC
  *
  * A datagram's fragments are kept in the order of their offsets.  One that
  * overlaps another without being its copy spoils the datagram, which is then
- * dropped at once (as RFC 5722 says for IPv6).  Memory is bounded for all
+ * dropped at once (RFC 5722, and the same for IPv4).  Memory is bounded for all
  * datagrams together (the oldest goes first), the number of fragments for
  * each; what is incomplete after TIMEOUT is dropped, and the sender told if
  * the first fragment is there.
  */
-#include "net.h"
+#include "frag.h"
+
+#include "ipv6.h"
 #include "wire.h"
 
 #include <string.h>
 
-#define TIMEOUT LWT_S(30)
+#define TIMEOUT4 LWT_S(30)
+#define TIMEOUT6 LWT_S(60)
 #define MAX_FRAGMENTS 128
 #define DUPLICATE 1
 
@@ -26,15 +30,15 @@ struct fragment {
 struct datagram {
   struct net_timer timer;
   struct net_stack *s;
-  uint32_t interface; /* it came in there: not mixed with others */
+  uint32_t interface;
   struct datagram *next, **link; /* newest first */
-  struct net_ipv4_repr r;        /* of the fragment at 0, once it is there */
+  struct net_frag_key key;       /* its nif is not looked at */
+  struct net_frag_part first;    /* header NULL: not there yet */
   struct fragment *fragments, *last;
   unsigned count;
   uint32_t have; /* bytes */
   uint32_t end;  /* 0: not known yet */
   uint32_t cost;
-  uint8_t header[60];
 };
 
 struct net_frag {
@@ -56,58 +60,70 @@ static void datagram_free(struct datagram *d)
     lwt_buf_free(f->payload);
     lwt__free(f);
   }
+  lwt__free(d->first.header);
   lwt__free(d);
+}
+
+/* The sender hears of it, if the first fragment is there. */
+static void tell(struct datagram *d, struct net_if *nif)
+{
+  struct net_ip_info ip = {
+    .nif = nif, .src = d->key.src, .dst = d->key.dst, .proto = d->key.proto,
+    .tos = d->first.tos, .ttl = d->first.ttl, .header = d->first.header,
+    .header_len = d->first.header_len
+  };
+
+  if (d->key.src.family == 4) {
+    net_icmp_send_error(d->s, &ip, NET_ICMP_TIME_EXCEEDED, 1, 0, d->fragments->payload);
+    return;
+  }
+  ip.proto = d->first.header[d->first.next_at];
+  ip.broadcast = d->key.dst.ip[0] == 0xff;
+  net_icmp6_send_error(d->s, &ip, NET_ICMP6_TIME_EXCEEDED, 1, 0, d->fragments->payload);
 }
 
 static void timeout(struct net_timer *timer)
 {
   struct datagram *d = (struct datagram *)timer;
-  struct net_stack *s = d->s;
+  struct net_if *nif = net_if_find(d->s, d->interface);
 
-  s->stats.frag_timeout++;
-  if (d->fragments->offset == 0) {
-    struct net_ip_info ip = {
-      .nif = net_if_find(s, d->interface),
-      .src = net_addr4(d->r.src, 0), .dst = net_addr4(d->r.dst, 0),
-      .proto = d->r.proto, .tos = d->r.tos, .ttl = d->r.ttl,
-      .header = d->header, .header_len = d->r.header
-    };
-
-    net_icmp_send_error(s, &ip, NET_ICMP_TIME_EXCEEDED, 1, 0, d->fragments->payload);
-  }
+  d->s->stats.frag_timeout++;
+  if (nif && d->first.header && d->fragments->offset == 0)
+    tell(d, nif);
   datagram_free(d);
 }
 
-static struct datagram *find(struct net_frag *table, const struct net_ipv4_repr *r,
-                             uint32_t interface)
+static struct datagram *find(struct net_frag *table, const struct net_frag_key *key)
 {
   struct datagram *d;
 
   for (d = table->datagrams; d; d = d->next)
-    if (d->interface == interface && d->r.id == r->id && d->r.src == r->src &&
-        d->r.dst == r->dst && d->r.proto == r->proto)
+    if (d->key.id == key->id && d->interface == key->nif->index &&
+        d->key.proto == key->proto && net_addr_same(&d->key.src, &key->src) &&
+        net_addr_same(&d->key.dst, &key->dst))
       return d;
   return NULL;
 }
 
-static struct datagram *datagram_new(struct net_if *nif, const struct net_ipv4_repr *r)
+static struct datagram *datagram_new(const struct net_frag_key *key)
 {
-  struct net_stack *s = nif->s;
+  struct net_stack *s = key->nif->s;
   struct datagram *d = lwt__alloc(sizeof *d);
 
   if (!d)
     return NULL;
   memset(d, 0, sizeof *d);
   d->s = s;
-  d->interface = nif->index;
-  d->r = *r;
+  d->interface = key->nif->index;
+  d->key = *key;
   d->link = &s->frag->datagrams;
   d->next = s->frag->datagrams;
   if (d->next)
     d->next->link = &d->next;
   s->frag->datagrams = d;
   net_timer_init(&d->timer, timeout);
-  net_timer_set(&s->timers, &d->timer, s->now + TIMEOUT);
+  net_timer_set(&s->timers, &d->timer,
+                s->now + (key->src.family == 4 ? TIMEOUT4 : TIMEOUT6));
   return d;
 }
 
@@ -153,16 +169,16 @@ static int place(struct datagram *d, uint32_t offset, uint32_t end,
   return 0;
 }
 
-static int insert(struct datagram *d, const struct net_ipv4_repr *r,
-                  struct fragment *after, struct lwt_buf *payload)
+static int insert(struct datagram *d, uint32_t offset, struct fragment *after,
+                  struct lwt_buf *payload)
 {
   struct fragment *f = lwt__alloc(sizeof *f), **link;
   uint32_t cost = net_cost(payload);
 
   if (!f)
     return LWT_ENOMEM;
-  f->offset = r->offset;
-  f->end = r->offset + payload->total;
+  f->offset = offset;
+  f->end = offset + payload->total;
   f->payload = payload;
   payload->flags = 0;
   link = after ? &after->next : &d->fragments;
@@ -195,50 +211,82 @@ static struct lwt_buf *join(struct datagram *d)
 }
 
 /* The fragment's own rules. */
-static int sane(const struct net_ipv4_repr *r, const struct lwt_buf *payload)
+static int sane(const struct net_frag_part *p, const struct lwt_buf *payload)
 {
-  uint32_t end = r->offset + payload->total;
+  uint32_t end = p->offset + payload->total;
 
-  return payload->total > 0 && end + NET_IPV4_LEN <= 65535 &&
-         (!r->mf || payload->total % 8 == 0);
+  return payload->total > 0 && end + (p->next_at ? 0 : NET_IPV4_LEN) <= 65535 &&
+         (!p->mf || payload->total % 8 == 0);
 }
 
-static int add(struct net_stack *s, struct datagram *d, struct net_ipv4_repr *r,
-               const uint8_t *header, struct lwt_buf *payload)
+/* The headers of the first fragment. */
+static int keep(struct datagram *d, const struct net_frag_part *p)
 {
-  uint32_t end = r->offset + payload->total;
-  struct fragment *after;
-  int error = place(d, r->offset, end, &after);
+  uint8_t *header = lwt__alloc(p->header_len);
 
-  if (error)
-    return error;
-  if ((!r->mf && (d->end || (d->last && d->last->end > end))) ||
-      d->count >= MAX_FRAGMENTS)
-    return LWT_EBADMSG;
-  error = make_room(s, net_cost(payload), d);
-  if (!error)
-    error = insert(d, r, after, payload);
-  if (error)
-    return error;
-  if (!r->mf)
-    d->end = end;
-  if (r->offset == 0) {
-    d->r = *r;
-    memcpy(d->header, header, r->header);
-  }
+  if (!header)
+    return LWT_ENOMEM;
+  memcpy(header, p->header, p->header_len);
+  d->first = *p;
+  d->first.header = header;
   return 0;
 }
 
-struct lwt_buf *net_frag_input(struct net_if *nif, struct net_ipv4_repr *r,
-                               uint8_t *header, struct lwt_buf *payload)
+static int add(struct net_stack *s, struct datagram *d, const struct net_frag_part *p,
+               struct lwt_buf *payload)
 {
-  struct net_stack *s = nif->s;
-  struct datagram *d = find(s->frag, r, nif->index);
-  struct lwt_buf *whole;
-  int error;
+  uint32_t end = p->offset + payload->total;
+  struct fragment *after;
+  int error = place(d, p->offset, end, &after);
 
-  s->stats.frag_rx++;
-  if (!sane(r, payload)) {
+  if (error)
+    return error;
+  if ((!p->mf && (d->end || (d->last && d->last->end > end))) ||
+      d->count >= MAX_FRAGMENTS)
+    return LWT_EBADMSG;
+  error = make_room(s, net_cost(payload), d);
+  if (!error && !p->offset)
+    error = keep(d, p);
+  if (!error)
+    error = insert(d, p->offset, after, payload);
+  if (error && !p->offset) {
+    lwt__free(d->first.header);
+    d->first.header = NULL;
+  }
+  if (!error && !p->mf)
+    d->end = end;
+  return error;
+}
+
+/* Returns whether the datagram is complete.  Takes payload. */
+static int take(struct net_stack *s, struct datagram *d, const struct net_frag_part *part,
+                struct lwt_buf *payload)
+{
+  int error = d ? add(s, d, part, payload) : LWT_ENOMEM;
+
+  if (!error)
+    return d->end && d->have == d->end;
+  lwt_buf_free(payload);
+  if (error == LWT_ENOMEM)
+    s->stats.no_memory++;
+  if (error == LWT_EBADMSG)
+    s->stats.frag_malformed++;
+  if (error == DUPLICATE)
+    s->stats.frag_duplicate++;
+  if (d && (error == LWT_EBADMSG || !d->fragments))
+    datagram_free(d);
+  return 0;
+}
+
+struct lwt_buf *net_frag_add(const struct net_frag_key *key, struct net_frag_part *part,
+                             struct lwt_buf *payload)
+{
+  struct net_stack *s = key->nif->s;
+  struct datagram *d = find(s->frag, key);
+  uint8_t *header = part->header;
+  struct lwt_buf *whole;
+
+  if (!sane(part, payload)) {
     s->stats.frag_malformed++;
     lwt_buf_free(payload);
     if (d)
@@ -246,30 +294,42 @@ struct lwt_buf *net_frag_input(struct net_if *nif, struct net_ipv4_repr *r,
     return NULL;
   }
   if (!d)
-    d = datagram_new(nif, r);
-  error = d ? add(s, d, r, header, payload) : LWT_ENOMEM;
-  if (error) {
-    lwt_buf_free(payload);
-    if (error == LWT_ENOMEM)
-      s->stats.no_memory++;
-    if (error == LWT_EBADMSG)
-      s->stats.frag_malformed++;
-    if (error == DUPLICATE)
-      s->stats.frag_duplicate++;
-    if (d && (error == LWT_EBADMSG || !d->fragments))
-      datagram_free(d);
-    return NULL;
-  }
-  if (!d->end || d->have != d->end)
+    d = datagram_new(key);
+  if (!take(s, d, part, payload))
     return NULL;
   s->stats.frag_done++;
-  *r = d->r;
-  memcpy(header, d->header, d->r.header);
-  r->total = (uint16_t)(d->end + NET_IPV4_LEN);
+  *part = d->first;
+  part->header = header;
+  memcpy(header, d->first.header, d->first.header_len);
   whole = join(d);
   datagram_free(d);
   return whole;
 }
+
+/* ---- IPv4 --------------------------------------------------------------- */
+
+struct lwt_buf *net_frag_input(struct net_if *nif, struct net_ipv4_repr *r,
+                               uint8_t *header, struct lwt_buf *payload)
+{
+  struct net_frag_key key = {
+    .nif = nif, .src = net_addr4(r->src, 0), .dst = net_addr4(r->dst, 0), .id = r->id,
+    .proto = r->proto
+  };
+  struct net_frag_part part = { .offset = r->offset, .mf = r->mf, .tos = r->tos,
+                                .ttl = r->ttl, .header = header,
+                                .header_len = r->header };
+  struct lwt_buf *whole;
+
+  nif->s->stats.frag_rx++;
+  whole = net_frag_add(&key, &part, payload);
+  if (whole) {
+    net_ipv4_parse(r, header, part.header_len);
+    r->total = (uint16_t)(whole->total + NET_IPV4_LEN);
+  }
+  return whole;
+}
+
+/* ---- Life --------------------------------------------------------------- */
 
 int net_frag_init(struct net_stack *s)
 {

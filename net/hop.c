@@ -5,7 +5,7 @@
  * source that is given binds the packet to the interface that has it (the strong
  * host model).
  */
-#include "neighbour.h"
+#include "ipv6.h"
 
 #define LOOP_MTU 65535
 
@@ -30,6 +30,8 @@ int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr)
 {
   uint32_t ip = net_ip4(addr);
 
+  if (addr->family == 6)
+    return net_ip6_is_loopback(addr->ip) || net_addr6_on(s, NULL, addr->ip);
   return addr->family == 4 && (is_loopback4(ip) || net_local4_find(s, ip));
 }
 
@@ -37,6 +39,8 @@ int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr)
 {
   uint32_t ip = net_ip4(addr);
 
+  if (addr->family == 6)
+    return !net_ip6_is_multicast(addr->ip) && !net_ip6_is_any(addr->ip);
   return addr->family == 4 && ip >> 24 != 0 && ip >> 28 < 14 && !net_broadcast4(s, ip);
 }
 
@@ -154,6 +158,8 @@ int net_hop_find(struct net_stack *s, const struct lwt_addr *dst,
   uint16_t mtu;
   int error;
 
+  if (dst->family == 6)
+    return net_hop6_find(s, dst, src, index, hop);
   if (dst->family != 4)
     return LWT_ENOTSUP;
   memset(hop, 0, sizeof *hop);
@@ -194,7 +200,8 @@ void net_ip_set_mtu(struct net_stack *s, const struct lwt_addr *dst, uint16_t mt
 {
   struct net_hop hop;
 
-  if (!net_hop_find(s, dst, NULL, 0, &hop) && hop.kind != NET_HOP_SELF && mtu < hop.mtu)
+  if (!net_hop_find(s, dst, NULL, dst->scope, &hop) && hop.kind != NET_HOP_SELF &&
+      mtu < hop.mtu)
     net_path_set(s, dst, mtu);
 }
 

@@ -367,6 +367,15 @@ static int send_wire(struct port *p, struct lwt_buf *packet)
   return 1;
 }
 
+/* Whether the port said that it cuts such packets into segments. */
+static int is_cut_up(const struct lwt_netif *netif, const struct lwt_buf *packet)
+{
+  uint32_t need = packet->gso_type == LWT_GSO_TCPV6 ? LWT_NETIF_TX_TSO6
+                                                    : LWT_NETIF_TX_TSO4;
+
+  return packet->flags & LWT_BUF_GSO && netif->offloads & need;
+}
+
 static int port_send(struct lwt_netif *netif, struct lwt_buf *packet)
 {
   struct port *p = (struct port *)netif;
@@ -383,8 +392,7 @@ static int port_send(struct lwt_netif *netif, struct lwt_buf *packet)
     return LWT_ENETDOWN;
   }
   if (len < NET_ETHER_LEN ||
-      (len > netif->mtu + (uint32_t)NET_ETHER_LEN &&
-       !(packet->flags & LWT_BUF_GSO && netif->offloads & LWT_NETIF_TX_TSO4))) {
+      (len > netif->mtu + (uint32_t)NET_ETHER_LEN && !is_cut_up(netif, packet))) {
     netif->stats.tx_errors++;
     lwt_buf_free(packet);
     return LWT_EMSGSIZE;

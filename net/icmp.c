@@ -5,7 +5,7 @@
  * allows; hands received errors to the transport that sent the packet.
  */
 #include "checksum.h"
-#include "net.h"
+#include "ipv6.h"
 #include "wire.h"
 
 #include <string.h>
@@ -49,9 +49,7 @@ static int quiet(struct net_stack *s, const struct net_ip_info *ip,
          (type != NET_ICMP_ECHO && type != NET_ICMP_ECHO_REPLY);
 }
 
-/* Copy the first len bytes of a packet, its checksum as it would have been on a
- * wire. */
-static void quote_payload(uint8_t *to, const struct lwt_buf *payload, uint32_t len)
+void net_icmp_quote(uint8_t *to, const struct lwt_buf *payload, uint32_t len)
 {
   uint32_t at = (uint32_t)payload->csum_start + payload->csum_offset;
   uint16_t sum;
@@ -90,9 +88,18 @@ void net_icmp_send_error(struct net_stack *s, const struct net_ip_info *ip, uint
   }
   net_icmpv4_emit(&r, packet->data);
   memcpy(packet->data + NET_ICMPV4_LEN, ip->header, ip->header_len);
-  quote_payload(packet->data + NET_ICMPV4_LEN + ip->header_len, payload, quote);
+  net_icmp_quote(packet->data + NET_ICMPV4_LEN + ip->header_len, payload, quote);
   net_put16(packet->data + 2, (uint16_t)~net_sum(packet->data, len));
   send(s, &ip->dst, &ip->src, 0, packet);
+}
+
+void net_icmp_no_port(struct net_stack *s, const struct net_ip_info *ip,
+                      const struct lwt_buf *payload)
+{
+  if (ip->src.family == 6)
+    net_icmp6_send_error(s, ip, NET_ICMP6_UNREACHABLE, NET_UNREACH6_PORT, 0, payload);
+  else
+    net_icmp_send_error(s, ip, NET_ICMP_UNREACHABLE, NET_UNREACH_PORT, 0, payload);
 }
 
 /* ---- Errors received --------------------------------------------------- */
@@ -122,7 +129,7 @@ static int error_code(uint8_t type, uint8_t code)
   }
 }
 
-static void hand_over(struct net_stack *s, const struct net_icmp_error *error)
+void net_icmp_hand_over(struct net_stack *s, const struct net_icmp_error *error)
 {
   s->stats.icmp_error++;
   if (error->proto == NET_PROTO_TCP)
@@ -186,7 +193,7 @@ static void input_error(struct net_stack *s, const struct net_ip_info *ip,
     return;
   }
   if (quoted(s, &error, packet->data + NET_ICMPV4_LEN, len - NET_ICMPV4_LEN))
-    hand_over(s, &error);
+    net_icmp_hand_over(s, &error);
   else
     s->stats.icmp_ignored++;
   lwt_buf_free(packet);
@@ -202,7 +209,7 @@ void net_icmp_no_neighbour(struct net_stack *s, const struct lwt_buf *packet)
   uint32_t len = lwt_buf_copy_out(packet, 0, bytes, sizeof bytes);
 
   if (quoted(s, &error, bytes, len))
-    hand_over(s, &error);
+    net_icmp_hand_over(s, &error);
 }
 
 /* ---- Input ------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * Input runs held (lwt/memory.h): what packets settle is seen by the program when
  * the whole batch is through.
  */
-#include "neighbour.h"
+#include "ipv6.h"
 #include "route.h"
 
 #include <string.h>
@@ -102,6 +102,8 @@ int net_if_add(struct net_stack *s, struct lwt_netif *netif, uint16_t mtu,
     error = attach(nif);
   }
   s->ifs[s->n_ifs++] = nif;
+  if (!error && netif && s->config.ipv6 && nif->mtu >= NET_IPV6_MTU_MIN)
+    error = net_if6_start(nif, s->config.ipv6 == LWT_NET_IPV6_AUTO);
   if (error) {
     net_if_free(nif);
     return error;
@@ -129,6 +131,7 @@ void net_if_free(struct net_if *nif)
   net_routes_drop_if(s, nif->index);
   let_go(nif->listening);
   let_go(nif->writable);
+  net_if6_stop(nif);
   net_neighbours_fini(nif);
   for (i = 0; s->ifs[i] != nif; i++)
     ;

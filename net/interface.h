@@ -16,6 +16,7 @@ enum { NET_IF_MAX = 16, NET_IF_LOOPBACK = 1, NET_ADDRESS_MAX = 64, NET_EVENT_MAX
 
 struct net_stack;
 struct net_neighbours;
+struct net_if6;
 
 struct net_address {
   struct net_address *next;
@@ -24,6 +25,9 @@ struct net_address {
   uint8_t prefix, origin;
   uint8_t state;        /* enum lwt_ip_state */
   uint8_t tries;        /* probes and announcements sent */
+  uint8_t counter;      /* of addresses made here that were taken (RFC 7217) */
+  uint8_t joined;       /* the group in which others ask for it */
+  struct lwt_addr router; /* that advertised its prefix */
   uint64_t preferred_until, valid_until;
   uint64_t defended;    /* when a conflict was last seen; 0: never */
   struct net_timer life;  /* when it is deprecated or goes */
@@ -43,6 +47,7 @@ struct net_if {
   char name[LWT_IP_NAME];
   struct net_address *addrs; /* in the order in which they were added */
   struct net_neighbours *neighbours;
+  struct net_if6 *six; /* NULL: does not speak IPv6 */
   lwt_t *listening, *writable;
   struct lwt_ip_if_stats stats;
 };

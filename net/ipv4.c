@@ -5,7 +5,7 @@
  * wire.h and net.h first; where packets go is in hop.c, reassembly in frag.c.
  */
 #include "checksum.h"
-#include "net.h"
+#include "ipv6.h"
 #include "wire.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@
 
 /* ---- Output ------------------------------------------------------------ */
 
-void net_ipv4_loop(struct lwt__task *task)
+void net_ip_loop_turn(struct lwt__task *task)
 {
   struct net_stack *s =
     (struct net_stack *)(void *)((char *)task - offsetof(struct net_stack, loop_turn));
@@ -27,13 +27,15 @@ void net_ipv4_loop(struct lwt__task *task)
   while ((packet = queue)) {
     queue = packet->next_packet;
     packet->next_packet = NULL;
-    net_ipv4_input(s->ifs[0], packet, 0);
+    if (packet->data[0] >> 4 == 6)
+      net_ipv6_input(s->ifs[0], packet, 0);
+    else
+      net_ipv4_input(s->ifs[0], packet, 0);
   }
   net_tcp_input_done(s);
 }
 
-/* To ourselves, on the next loop turn. */
-static int loop_send(struct net_stack *s, struct lwt_buf *packet)
+int net_ip_loop(struct net_stack *s, struct lwt_buf *packet)
 {
   if (s->loop_len >= LOOP_MAX) {
     s->stats.ip_loop_full++;
@@ -59,7 +61,7 @@ static int transmit(struct net_stack *s, const struct net_hop *hop, uint32_t dst
   s->stats.ip_tx++;
   switch (hop->kind) {
   case NET_HOP_SELF:
-    return loop_send(s, packet);
+    return net_ip_loop(s, packet);
   case NET_HOP_BROADCAST:
     return net_ether_send(hop->nif, all_hosts, NET_ETHER_IPV4, packet);
   case NET_HOP_MULTICAST:
@@ -141,19 +143,51 @@ int net_ipv4_send(struct net_stack *s, const struct net_hop *hop,
   return segment ? transmit(s, hop, r->dst, segment) : LWT_ENOMEM;
 }
 
+static int send6(struct net_stack *s, const struct net_hop *hop,
+                 const struct lwt_addr *src, const struct lwt_addr *dst,
+                 struct net_ipv6_repr *r, int df, struct lwt_buf *segment)
+{
+  uint8_t ports[4] = { 0 };
+
+  if (r->next != NET_PROTO_ICMPV6)
+    lwt_buf_copy_out(segment, 0, ports, sizeof ports);
+  memcpy(r->src, src->ip, 16);
+  memcpy(r->dst, dst->ip, 16);
+  r->flow = net_ipv6_flow(s, src, dst, r->next, ports);
+  return net_ipv6_send(s, hop, r, df, segment);
+}
+
+static int send4(struct net_stack *s, const struct net_hop *hop,
+                 const struct lwt_addr *src, const struct lwt_addr *dst,
+                 struct net_ipv4_repr *r, struct lwt_buf *segment)
+{
+  r->src = net_ip4(src);
+  r->dst = net_ip4(dst);
+  if (!r->ttl)
+    r->ttl = s->config.ttl;
+  return net_ipv4_send(s, hop, r, segment);
+}
+
+int net_ip_send_on(struct net_stack *s, const struct net_hop *hop,
+                   const struct lwt_addr *src, const struct lwt_addr *dst, uint8_t proto,
+                   uint8_t tos, uint8_t ttl, int df, struct lwt_buf *segment)
+{
+  struct net_ipv4_repr r = { .proto = proto, .tos = tos, .ttl = ttl, .df = df != 0 };
+  struct net_ipv6_repr r6 = { .next = proto, .tclass = tos, .hops = ttl };
+
+  return dst->family == 6 ? send6(s, hop, src, dst, &r6, df, segment)
+                          : send4(s, hop, src, dst, &r, segment);
+}
+
 int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
                 const struct lwt_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
                 int df, struct lwt_buf *segment)
 {
-  struct net_ipv4_repr r = {
-    .src = net_ip4(src), .dst = net_ip4(dst), .proto = proto, .tos = tos,
-    .ttl = ttl ? ttl : s->config.ttl, .df = df != 0
-  };
   int error;
   const struct net_hop *hop = net_hop_cached(s, dst, src, &error);
 
   if (hop)
-    return net_ipv4_send(s, hop, &r, segment);
+    return net_ip_send_on(s, hop, src, dst, proto, tos, ttl, df, segment);
   s->stats.ip_no_route++;
   lwt_buf_free(segment);
   return error;

@@ -40,12 +40,24 @@ enum lwt_net_tcp_option {
   LWT_NET_TCP_PLPMTUD = 256  /* look for the path's MTU (RFC 4821) */
 };
 
+enum lwt_net_ipv6 {
+  LWT_NET_IPV6_OFF,
+  LWT_NET_IPV6_AUTO,  /* a link-local address, and what routers say (SLAAC) */
+  LWT_NET_IPV6_STATIC /* a link-local address; routers are not listened to */
+};
+
 /* Zero means the default everywhere, except in `secret`. */
 struct lwt_net_config {
   struct lwt_addr addr;    /* our IPv4 address; family 0: none */
   uint8_t prefix;          /* bits of its network, 1 to 32 */
   struct lwt_addr gateway; /* family 0: none */
   uint16_t mtu;            /* at most netif->mtu, which is the default */
+  uint8_t ipv6;            /* enum lwt_net_ipv6, of all interfaces with an MTU of
+                              1280 or more */
+  uint8_t prefix6;         /* 1 to 128 */
+  uint8_t unchecked6;      /* use addr6 without asking whether it is free */
+  struct lwt_addr addr6;   /* an address beside the link-local one; family 0: none */
+  struct lwt_addr gateway6; /* of the default route; family 0: none but routers' */
   uint8_t ttl;             /* default 64 */
 
   /* Unpredictable bytes (lwt_platform_random(); a constant in tests): initial
@@ -89,7 +101,7 @@ struct lwt_net_config {
   X(rx_frames) X(tx_frames)                                                   \
   X(eth_short)        /* shorter than its header */                           \
   X(eth_other)        /* not for us */                                        \
-  X(eth_type)         /* neither ARP nor IPv4 */                              \
+  X(eth_type)         /* neither ARP nor IP */                              \
   X(tx_failed)        /* refused by the device */                             \
   X(no_memory)                                                                \
   /* ARP */                                                                   \
@@ -101,12 +113,13 @@ struct lwt_net_config {
   X(arp_table_full)   /* and nothing could be evicted */                      \
   X(arp_queue_full)   /* packets waiting for a neighbour */                   \
   X(arp_unreachable)  /* packets dropped: no neighbour answered */            \
-  /* IPv4 */                                                                  \
+  /* IPv4 and IPv6 */                                                                  \
   X(ip_rx) X(ip_tx) X(ip_looped)                                              \
   X(ip_malformed)     /* version, lengths, options */                         \
   X(ip_checksum)                                                              \
   X(ip_source)        /* a source that no host may have */                    \
   X(ip_destination)   /* not ours; we do not forward */                       \
+  X(ip_options)       /* IPv6: bad extension headers, unknown options */          \
   X(ip_protocol)      /* nobody handles it */                                 \
   X(ip_no_route)                                                              \
   X(ip_too_big)       /* DF and larger than the MTU */                        \
@@ -117,7 +130,7 @@ struct lwt_net_config {
   X(frag_full)        /* dropped for max_reassembly */                        \
   X(frag_timeout)                                                             \
   X(frag_done)                                                                \
-  /* ICMPv4 */                                                                \
+  /* ICMP */                                                                \
   X(icmp_rx) X(icmp_tx)                                                       \
   X(icmp_malformed)                                                           \
   X(icmp_checksum)                                                            \
@@ -125,6 +138,15 @@ struct lwt_net_config {
   X(icmp_echo)                                                                \
   X(icmp_error)       /* errors handed to UDP and TCP */                      \
   X(icmp_limited)     /* errors not sent for icmp_rate */                     \
+  /* Neighbour discovery, routers, groups */                                  \
+  X(nd_rx) X(nd_tx)                                                           \
+  X(nd_malformed)     /* or not from the link */                              \
+  X(nd_ignored)       /* about nobody we know, from no router of ours */      \
+  X(nd_duplicate)     /* somebody else has our address */                     \
+  X(nd_full)          /* no room for what a router said */                    \
+  X(nd_redirects)     /* believed */                                          \
+  X(mld_rx) X(mld_tx)                                                         \
+  X(mld_malformed)                                                            \
   /* UDP */                                                                   \
   X(udp_rx) X(udp_tx)                                                         \
   X(udp_malformed)                                                            \

@@ -22,8 +22,7 @@
 
 static const struct net_neighbour_kind *kind_of(const struct neighbour *n)
 {
-  (void)n;
-  return &net_arp_kind;
+  return n->ip.family == 6 ? &net_nd_kind : &net_arp_kind;
 }
 
 static struct neighbour **bucket_of(struct net_neighbours *t, const struct lwt_addr *ip)
@@ -90,7 +89,7 @@ static void settle(struct neighbour *n, int error)
       continue;
     }
     s->stats.arp_unreachable++;
-    kind_of(n)->unreachable(s, packet);
+    kind_of(n)->unreachable(n->nif, packet);
     lwt_buf_free(packet);
   }
   while ((w = n->waiters)) {
@@ -151,6 +150,12 @@ static void reachable(struct neighbour *n)
   enter(n, NET_REACHABLE, base / 2 + net_random(n->nif->s) % (base + 1));
 }
 
+static void tell_failed(struct neighbour *n)
+{
+  if (kind_of(n)->failed)
+    kind_of(n)->failed(n);
+}
+
 static void timeout(struct net_timer *timer)
 {
   struct neighbour *n = (struct neighbour *)timer;
@@ -162,6 +167,7 @@ static void timeout(struct net_timer *timer)
       break;
     }
     enter(n, NET_FAILED, HOLD_DOWN);
+    tell_failed(n);
     settle(n, LWT_EHOSTUNREACH);
     break;
   case NET_REACHABLE:
@@ -177,6 +183,7 @@ static void timeout(struct net_timer *timer)
       ask(n, n->ip.family == 6 || n->tries + 1 < TRIES);
       break;
     }
+    tell_failed(n);
     forget(n);
     break;
   default: /* STALE for too long, FAILED */

@@ -45,9 +45,11 @@ struct net_neighbour_kind {
   /* Ask for n; direct: at its address, else everybody. */
   void (*ask)(struct neighbour *n, int direct);
   /* A packet of ours (from its IP header on) found no neighbour.  Borrows. */
-  void (*unreachable)(struct net_stack *s, const struct lwt_buf *packet);
+  void (*unreachable)(struct net_if *nif, const struct lwt_buf *packet);
+  /* It does not answer any more.  NULL: nobody wants to hear that. */
+  void (*failed)(struct neighbour *n);
 };
-extern const struct net_neighbour_kind net_arp_kind;
+extern const struct net_neighbour_kind net_arp_kind, net_nd_kind;
 
 struct net_neighbours {
   struct neighbour *recent;   /* the last one looked up */

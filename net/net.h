@@ -64,6 +64,7 @@ struct net_stack {
   struct net_last_hop last_hop;
   uint16_t ip_id[64];   /* of packets that may be fragmented, by destination */
   uint32_t ip_id_hash;
+  uint8_t flow_key[16]; /* of flow labels */
   struct net_frag *frag;
   struct net_udp_table *udp;
   struct net_tcp *tcp;
@@ -133,7 +134,8 @@ struct net_ip_info {
   struct lwt_addr src, dst;
   uint8_t proto, tos, ttl;
   uint8_t broadcast; /* to a broadcast or multicast address, of either layer */
-  uint8_t header_len;    /* the IPv4 header as received, until the input */
+  uint8_t alert;     /* IPv6: with a router alert option */
+  uint16_t header_len;   /* the IP headers as received, until the input */
   const uint8_t *header; /* function returns, for ICMP errors to quote */
 };
 
@@ -142,7 +144,9 @@ struct net_ip_info {
 void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, int broadcast);
 
 /* Receive what we have sent to ourselves. */
-void net_ipv4_loop(struct lwt__task *task);
+void net_ip_loop_turn(struct lwt__task *task);
+/* Send a packet to ourselves, on the next loop turn.  Takes packet. */
+int net_ip_loop(struct net_stack *s, struct lwt_buf *packet);
 
 struct net_ipv4_repr;
 /* As net_ip_send() below; of r: src, dst, proto, tos, ttl, df. */
@@ -173,11 +177,25 @@ int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
                 const struct lwt_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
                 int df, struct lwt_buf *segment);
 
+/* The same, the way to dst being known. */
+int net_ip_send_on(struct net_stack *s, const struct net_hop *hop,
+                   const struct lwt_addr *src, const struct lwt_addr *dst, uint8_t proto,
+                   uint8_t tos, uint8_t ttl, int df, struct lwt_buf *segment);
+
+/* Set the scope of a destination: of a link-local IPv6 address without one, the
+ * only interface, if there is but one; of others, none.  Returns 0 or
+ * LWT_ENETUNREACH: it would have to be said. */
+int net_ip_scope(struct net_stack *s, struct lwt_addr *addr);
+
+/* Put the best destination first (RFC 6724 6); the first NET_ORDER_MAX of them. */
+enum { NET_ORDER_MAX = 32 };
+void net_order_destinations(struct net_stack *s, struct lwt_addr *addrs, size_t n);
+
 /* dst does not answer: ask for the next hop again, in case it moved (RFC 1122
  * 2.3.2.1).  For a transport that has retransmitted in vain. */
 void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst);
 
-/* Whether addr is one of ours (127/8 included). */
+/* Whether addr is one of ours (127/8 and ::1 included). */
 int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr);
 /* Whether addr names one host: not 0, a broadcast or a multicast address. */
 int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr);
@@ -240,12 +258,12 @@ void net_ip_set_mtu(struct net_stack *s, const struct lwt_addr *dst, uint16_t mt
 struct net_icmp_error {
   struct lwt_addr src, dst; /* of that packet; port 0 */
   uint8_t proto;
-  uint8_t type, code; /* ICMPv4 */
+  uint8_t type, code;
   uint8_t local;      /* not received: no neighbour answered */
   uint32_t interface; /* where it came in; 0: local */
   int error;          /* LWT_ECONNREFUSED, LWT_EHOSTUNREACH, LWT_ENETUNREACH,
                          LWT_EMSGSIZE ... */
-  uint16_t mtu;       /* LWT_EMSGSIZE: of the path, at least 68 */
+  uint16_t mtu;       /* LWT_EMSGSIZE: of the path, at least 68 (IPv6: 1280) */
   const uint8_t *bytes; /* that packet from its transport header on */
   uint32_t len;         /* at least 8 */
 };
@@ -259,6 +277,14 @@ int net_icmp_allowed(struct net_stack *s);
  * seq: the second half of the second word. */
 void net_icmp_send_error(struct net_stack *s, const struct net_ip_info *ip, uint8_t type,
                          uint8_t code, uint16_t seq, const struct lwt_buf *payload);
+/* The destination port is nobody's, of either family. */
+void net_icmp_no_port(struct net_stack *s, const struct net_ip_info *ip,
+                      const struct lwt_buf *payload);
+/* Copy the first len bytes of a packet, its checksum as it would have been on a
+ * wire. */
+void net_icmp_quote(uint8_t *to, const struct lwt_buf *payload, uint32_t len);
+/* To the transport that it is about. */
+void net_icmp_hand_over(struct net_stack *s, const struct net_icmp_error *error);
 /* A packet of ours (from its IP header on) that found no neighbour.  Borrows. */
 void net_icmp_no_neighbour(struct net_stack *s, const struct lwt_buf *packet);
 void net_icmp_input(struct net_stack *s, const struct net_ip_info *ip,

@@ -7,18 +7,44 @@
 #include "route.h"
 
 #include "checksum.h"
-#include "neighbour.h"
+#include "ipv6.h"
 
 #include <string.h>
+
+static void make4(struct net_stack *s, struct net_route *route,
+                  const struct lwt_addr *from, const struct lwt_addr *to)
+{
+  struct net_ipv4_repr ip = {
+    .src = net_ip4(from), .dst = net_ip4(to), .proto = route->proto,
+    .ttl = s->config.ttl, .df = 1
+  };
+
+  net_ipv4_emit(&ip, route->head + NET_ETHER_LEN);
+  route->ip_sum = (uint16_t)~net_get16(route->head + NET_ETHER_LEN + 10);
+  route->head_len = NET_ROUTE_HEADERS;
+}
+
+static void make6(struct net_stack *s, struct net_route *route,
+                  const struct lwt_addr *from, const struct lwt_addr *to)
+{
+  struct net_ipv6_repr ip = { .next = route->proto, .hops = route->nif->six->hops };
+  uint8_t ports[4];
+
+  net_put16(ports, from->port);
+  net_put16(ports + 2, to->port);
+  memcpy(ip.src, from->ip, 16);
+  memcpy(ip.dst, to->ip, 16);
+  ip.flow = net_ipv6_flow(s, from, to, route->proto, ports);
+  net_ipv6_emit(&ip, route->head + NET_ETHER_LEN);
+  route->head_len = NET_ROUTE_HEADERS6;
+}
 
 static int make(struct net_stack *s, struct net_route *route,
                 const struct lwt_addr *from, const struct lwt_addr *to, uint8_t proto)
 {
-  uint32_t src = net_ip4(from), dst = net_ip4(to), addrs;
-  struct net_ipv4_repr ip = {
-    .src = src, .dst = dst, .proto = proto, .ttl = s->config.ttl, .df = 1
+  struct net_ether_repr ether = {
+    .type = to->family == 6 ? NET_ETHER_IPV6 : NET_ETHER_IPV4
   };
-  struct net_ether_repr ether = { .type = NET_ETHER_IPV4 };
   int error;
   const struct net_hop *hop = net_hop_cached(s, to, from, &error);
 
@@ -31,10 +57,12 @@ static int make(struct net_stack *s, struct net_route *route,
     return 0;
   memcpy(ether.src, route->nif->mac, 6);
   net_ether_emit(&ether, route->head);
-  net_ipv4_emit(&ip, route->head + NET_ETHER_LEN);
-  addrs = (src >> 16) + (src & 0xffff) + (dst >> 16) + (dst & 0xffff);
-  route->ip_sum = (uint16_t)~net_get16(route->head + NET_ETHER_LEN + 10);
-  route->pseudo_sum = addrs + proto;
+  route->proto = proto;
+  if (to->family == 6)
+    make6(s, route, from, to);
+  else
+    make4(s, route, from, to);
+  route->pseudo_sum = net_sum_pseudo(from, to, proto, 0);
   route->age = s->route_age;
   return 1;
 }
@@ -45,16 +73,17 @@ int net_route_find(struct net_stack *s, struct net_route *route,
 {
   if (route->age == s->route_age)
     return 1;
-  return dst->family == 4 && make(s, route, src, dst, proto);
+  return make(s, route, src, dst, proto);
 }
 
-static void finish_sum(const struct net_if *nif, uint32_t sum, int udp, uint16_t offset,
+static void finish_sum(const struct net_route *route, uint16_t offset,
                        struct lwt_buf *segment)
 {
-  sum += segment->total;
-  if (nif->offloads & LWT_NETIF_TX_CSUM) {
+  uint32_t sum = route->pseudo_sum + segment->total;
+
+  if (route->nif->offloads & LWT_NETIF_TX_CSUM) {
     segment->flags |= LWT_BUF_CSUM_PARTIAL;
-    segment->csum_start = NET_ROUTE_HEADERS;
+    segment->csum_start = route->head_len;
     segment->csum_offset = offset;
     net_put16(segment->data + offset, net_sum_fold(sum));
     return;
@@ -62,30 +91,34 @@ static void finish_sum(const struct net_if *nif, uint32_t sum, int udp, uint16_t
   sum += segment->next ? net_sum_chain(segment, 0, segment->total)
                        : net_sum(segment->data, segment->len);
   sum = (uint16_t)~net_sum_fold(sum);
-  net_put16(segment->data + offset, sum || !udp ? sum : 0xffff);
+  net_put16(segment->data + offset, sum || route->proto != NET_PROTO_UDP ? sum : 0xffff);
 }
 
 int net_route_send(struct net_stack *s, const struct net_route *route,
                    uint16_t csum_offset, struct lwt_buf *segment)
 {
-  uint32_t total = segment->total + NET_IPV4_LEN;
+  uint32_t head_len = route->head_len, total = segment->total;
   uint8_t *head;
 
-  if (total > route->mtu && !(segment->flags & LWT_BUF_GSO)) {
+  if (total + head_len - NET_ETHER_LEN > route->mtu && !(segment->flags & LWT_BUF_GSO)) {
     s->stats.ip_too_big++;
     lwt_buf_free(segment);
     return LWT_EMSGSIZE;
   }
-  finish_sum(route->nif, route->pseudo_sum,
-             route->head[NET_ETHER_LEN + 9] == NET_PROTO_UDP, csum_offset, segment);
-  segment->data -= NET_ROUTE_HEADERS;
-  segment->len += NET_ROUTE_HEADERS;
-  segment->total += NET_ROUTE_HEADERS;
+  finish_sum(route, csum_offset, segment);
+  segment->data -= head_len;
+  segment->len += head_len;
+  segment->total += head_len;
   head = segment->data;
-  memcpy(head, route->head, NET_ROUTE_HEADERS);
-  net_put16(head + NET_ETHER_LEN + 2, total);
-  net_put16(head + NET_ETHER_LEN + 10,
-            (uint16_t)~net_sum_fold(route->ip_sum + total));
+  memcpy(head, route->head, head_len);
+  if (head_len == NET_ROUTE_HEADERS) {
+    total += NET_IPV4_LEN;
+    net_put16(head + NET_ETHER_LEN + 2, total);
+    net_put16(head + NET_ETHER_LEN + 10,
+              (uint16_t)~net_sum_fold(route->ip_sum + total));
+  } else {
+    net_put16(head + NET_ETHER_LEN + 4, total);
+  }
   net_neighbour_used(route->hop, s->now);
   s->stats.ip_tx++;
   return net_ether_transmit(route->nif, segment);

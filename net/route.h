@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: ISC
  *
  * What a transport sends to one destination differs in length and checksums
- * only: a route keeps the Ethernet and IPv4 headers and what they add to the
+ * only: a route keeps the Ethernet and IP headers and what they add to the
  * sums.  It holds as long as nothing changes that it was made of: a neighbour's
  * address or existence, the routing table, our addresses, a path's MTU
  * (net_routes_changed()).
@@ -12,8 +12,10 @@
 
 #include "net.h"
 #include "wire.h"
+#include "wire6.h"
 
-enum { NET_ROUTE_HEADERS = NET_ETHER_LEN + NET_IPV4_LEN };
+enum { NET_ROUTE_HEADERS = NET_ETHER_LEN + NET_IPV4_LEN,
+       NET_ROUTE_HEADERS6 = NET_ETHER_LEN + NET_IPV6_LEN };
 
 /* All zero: not known. */
 struct net_route {
@@ -21,7 +23,8 @@ struct net_route {
   uint16_t mtu;                  /* of the path */
   struct net_if *nif;
   struct neighbour *hop;
-  uint8_t head[NET_ROUTE_HEADERS];
+  uint8_t proto, head_len;       /* bytes of head */
+  uint8_t head[NET_ROUTE_HEADERS6];
   uint32_t ip_sum, pseudo_sum;   /* without the lengths; not folded */
 };
 

@@ -117,6 +117,11 @@ static int find(const struct net_routes *t, const struct lwt_ip_route *route)
   return -1;
 }
 
+int net_routes_has(const struct net_stack *s, const struct lwt_ip_route *route)
+{
+  return find(s->routes, route) >= 0;
+}
+
 /* Sane, and with an interface. */
 static int complete(const struct net_stack *s, struct lwt_ip_route *r)
 {

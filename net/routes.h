@@ -24,6 +24,8 @@ const struct lwt_ip_route *net_routes_find(const struct net_stack *s,
 int net_routes_is_gateway(const struct net_stack *s, const struct lwt_addr *addr,
                           uint32_t index);
 void net_routes_dump(const struct net_stack *s, FILE *out);
+/* Whether the same way to the same place is there. */
+int net_routes_has(const struct net_stack *s, const struct lwt_ip_route *route);
 size_t net_routes_list(const struct net_stack *s, struct lwt_ip_route *list, size_t max);
 
 /* How many leading bits of the two addresses (of one family) are the same. */

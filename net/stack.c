@@ -219,6 +219,10 @@ static int check(const struct net_stack *s)
 
   if (c->icmp_rate > 1000000)
     return LWT_EINVAL;
+  if (c->ipv6 > LWT_NET_IPV6_STATIC || (!c->ipv6 && c->addr6.family) ||
+      (c->addr6.family && c->addr6.family != 6) ||
+      (c->gateway6.family && c->gateway6.family != 6))
+    return LWT_EINVAL;
   if (!c->addr.family)
     return c->gateway.family ? LWT_EINVAL : 0;
   if (c->addr.family != 4 || (c->gateway.family && c->gateway.family != 4))
@@ -239,8 +243,37 @@ static int loopback(struct net_stack *s)
   struct lwt_ip_address lo = { .addr = net_addr4(0x7f000001, 0), .prefix = 8 };
   struct net_if *nif;
   int error = net_if_add(s, NULL, 0, &nif);
+  struct lwt_ip_address lo6 = { .addr = { .family = 6, .ip[15] = 1 }, .prefix = 128 };
 
-  return error ? error : settled(net_address_add(nif, &lo, NULL));
+  if (!error)
+    error = settled(net_address_add(nif, &lo, NULL));
+  if (!error && s->config.ipv6)
+    error = settled(net_address_add(nif, &lo6, NULL));
+  return error;
+}
+
+/* What the config says of IPv6; the address is looked for on the link first. */
+static int interface6(struct net_stack *s, struct net_if *nif)
+{
+  const struct lwt_net_config *c = &s->config;
+  struct lwt_ip_address addr = { .addr = c->addr6, .prefix = c->prefix6,
+                                 .unchecked = c->unchecked6 };
+  struct lwt_ip_route route = { .dst = { .family = 6 }, .gateway = c->gateway6,
+                                .interface = nif->index };
+  struct net_address *a;
+  lwt_t *p;
+  int error = 0;
+
+  if (!nif->six)
+    return LWT_EINVAL;
+  if (c->addr6.family) {
+    p = net_address_add(nif, &addr, &a);
+    error = a ? 0 : lwt_error(p).code;
+    lwt_drop(p);
+  }
+  if (error || !c->gateway6.family)
+    return error;
+  return net_routes_add(s, &route);
 }
 
 /* The interface, address and default route of the config. */
@@ -252,6 +285,8 @@ static int interface(struct net_stack *s, struct lwt_netif *netif)
   struct net_if *nif;
   int error = net_if_add(s, netif, c->mtu, &nif);
 
+  if (!error && c->ipv6)
+    error = interface6(s, nif);
   if (error || !c->addr.family)
     return error;
   route.interface = nif->index;
@@ -277,6 +312,7 @@ static int start(struct net_stack *s, struct lwt_netif *netif)
   for (i = 0; i < sizeof s->ip_id / sizeof *s->ip_id; i++)
     s->ip_id[i] = (uint16_t)net_random(s);
   s->ip_id_hash = (uint32_t)net_random(s) | 1;
+  net_key(s, "flow label", s->flow_key);
   error = loopback(s);
   return error ? error : interface(s, netif);
 }
@@ -293,7 +329,7 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
   s->stack.ops = &stack_ops;
   s->config = *config;
   s->loop_end = &s->loop;
-  s->loop_turn.fn = net_ipv4_loop;
+  s->loop_turn.fn = net_ip_loop_turn;
   s->events_turn.fn = net_events_turn;
   s->route_age = 1;
   net_timers_init(&s->timers, before_timers, after_timers, s);

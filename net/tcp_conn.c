@@ -53,9 +53,10 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
 /* What the device takes at once: whole segments, in one IP packet. */
 static uint32_t burst(const struct tcp_conn *c)
 {
-  uint32_t need = LWT_NETIF_TX_CSUM | LWT_NETIF_TX_TSO4;
+  uint32_t need = LWT_NETIF_TX_CSUM |
+                  (c->remote.family == 6 ? LWT_NETIF_TX_TSO6 : LWT_NETIF_TX_TSO4);
 
-  if (c->remote.family != 4 || net_ip_is_local(c->stack, &c->remote) ||
+  if (net_ip_is_local(c->stack, &c->remote) ||
       (net_ip_offloads(c->stack, &c->local, &c->remote) & need) != need)
     return c->mss;
   return (65535 - 60 - TCP_HEADER_MAX) / c->mss * c->mss;

@@ -20,10 +20,10 @@ static void connect_stop(void *env)
 }
 
 /* The names of the two ends.  0 or an error. */
-static int choose_tuple(struct net_stack *s, const struct lwt_addr *to,
+static int choose_tuple(struct net_stack *s, const struct lwt_addr *at,
                         struct tcp_tuple *t)
 {
-  struct lwt_addr local;
+  struct lwt_addr local, dst = *at, *to = &dst;
   uint16_t mtu;
   int code;
 
@@ -37,7 +37,9 @@ static int choose_tuple(struct net_stack *s, const struct lwt_addr *to,
     return LWT_EADDRNOTAVAIL;
   if (s->tcp->n_conns + s->tcp->n_halves >= s->config.max_connections)
     return LWT_ENOBUFS;
-  code = net_ip_route(s, to, &local, &mtu);
+  code = net_ip_scope(s, to);
+  if (!code)
+    code = net_ip_route(s, to, &local, &mtu);
   if (code)
     return code;
   local.port = 0;

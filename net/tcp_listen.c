@@ -473,7 +473,7 @@ int net_tcp_listen(struct lwt_stack *stack, const struct lwt_addr *addr,
 
   if (s->tcp->closing)
     return LWT_ECONNABORTED;
-  if (at.family != 4 && at.family != 6)
+  if (at.family != 4 && (at.family != 6 || !s->config.ipv6))
     return LWT_ENOTSUP;
   if (!is_any(&at) && !net_ip_is_local(s, &at))
     return LWT_EADDRNOTAVAIL;

@@ -135,7 +135,7 @@ static struct lwt_buf *make_data(struct tcp_conn *c, const struct tcp_repr *r,
   segment->total += len;
   if (len > c->mss) {
     segment->flags |= LWT_BUF_GSO;
-    segment->gso_type = LWT_GSO_TCPV4;
+    segment->gso_type = c->remote.family == 6 ? LWT_GSO_TCPV6 : LWT_GSO_TCPV4;
     segment->gso_size = (uint16_t)c->mss;
   }
   return segment;

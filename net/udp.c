@@ -59,21 +59,19 @@ static struct endpoint **bucket_of(struct net_stack *s, uint16_t port)
   return &s->udp->bucket[port % BUCKETS];
 }
 
-static int is_any(const struct lwt_addr *addr)
-{
-  return !net_ip4(addr);
-}
-
 /* ---- Input ------------------------------------------------------------- */
 
 /* How well an endpoint fits a destination; 0: not at all. */
 static int fits(const struct endpoint *e, const struct lwt_addr *dst, uint16_t port,
                 uint32_t interface)
 {
-  if (e->addr.port != port || (!is_any(&e->addr) && net_ip4(&e->addr) != net_ip4(dst)) ||
+  int any = net_ip_is_any(&e->addr);
+
+  if (e->addr.port != port || e->addr.family != dst->family ||
+      (!any && !net_addr_same(&e->addr, dst)) ||
       (e->options.interface && e->options.interface != interface))
     return 0;
-  return 1 + 2 * !is_any(&e->addr) + !!e->options.interface;
+  return 1 + 2 * !any + !!e->options.interface;
 }
 
 /* The endpoint for a destination: one that is bound to the address before one
@@ -159,7 +157,8 @@ static struct lwt_buf *check(struct net_stack *s, const struct net_ip_info *ip,
   }
   if (r->total < segment->total)
     lwt_buf_trim(segment, segment->total - r->total);
-  if (r->checksum && !net_csum_ok(ip, segment)) {
+  /* In IPv6 there is always one (RFC 8200 8.1). */
+  if (r->checksum ? !net_csum_ok(ip, segment) : ip->src.family == 6) {
     s->stats.udp_checksum++;
     goto drop;
   }
@@ -182,7 +181,7 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
   e = find(s, &ip->dst, r.dst, ip->nif->index);
   if (!e) {
     s->stats.udp_no_port++;
-    net_icmp_send_error(s, ip, NET_ICMP_UNREACHABLE, NET_UNREACH_PORT, 0, segment);
+    net_icmp_no_port(s, ip, segment);
     lwt_buf_free(segment);
     return;
   }
@@ -237,12 +236,7 @@ static int emit(struct endpoint *e, const struct net_hop *hop, const struct lwt_
   struct net_udp_repr r = {
     .src = e->addr.port, .dst = to->port, .total = (uint16_t)(len + NET_UDP_LEN)
   };
-  struct net_ipv4_repr ip = {
-    .src = e->options.anonymous ? 0 : net_ip4(&hop->src), .dst = net_ip4(to),
-    .proto = NET_PROTO_UDP, .tos = e->options.tos,
-    .ttl = e->options.ttl ? e->options.ttl : s->config.ttl
-  };
-  struct lwt_addr src = net_addr4(ip.src, 0);
+  struct lwt_addr src = e->options.anonymous ? net_addr4(0, 0) : hop->src;
   struct lwt_buf *packet = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, (uint32_t)len);
   int error;
 
@@ -255,7 +249,8 @@ static int emit(struct endpoint *e, const struct net_hop *hop, const struct lwt_
   net_udp_emit(&r, packet->data);
   net_csum_finish_for(hop->nif->offloads, &src, to, NET_PROTO_UDP, 6, packet);
   s->stats.udp_tx++;
-  error = net_ipv4_send(s, hop, &ip, packet);
+  error = net_ip_send_on(s, hop, &src, to, NET_PROTO_UDP, e->options.tos,
+                         e->options.ttl, 0, packet);
   return error == LWT_ENOBUFS ? 0 : error; /* dropped for want of room */
 }
 
@@ -332,11 +327,11 @@ static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len
 
   if (!e->s)
     return LWT_ECONNABORTED;
-  if (to->family != 4)
+  if (to->family != e->addr.family)
     return LWT_ENOTSUP;
   if (!to->port)
     return LWT_EINVAL;
-  if (len > MAX_PAYLOAD)
+  if (len > MAX_PAYLOAD + (to->family == 6 ? NET_IPV4_LEN : 0u))
     return LWT_EMSGSIZE;
   if (e->refused.family && lwt_addr_equal(&e->refused, to)) {
     e->refused.family = 0;
@@ -435,7 +430,9 @@ static int is_free(struct net_stack *s, const struct lwt_addr *addr, uint32_t in
 
   for (e = *bucket_of(s, addr->port); e; e = e->next)
     if (e->addr.port == addr->port && e->options.interface == interface &&
-        (is_any(&e->addr) || is_any(addr) || net_ip4(&e->addr) == net_ip4(addr)))
+        e->addr.family == addr->family &&
+        (net_ip_is_any(&e->addr) || net_ip_is_any(addr) ||
+         net_addr_same(&e->addr, addr)))
       return 0;
   return 1;
 }
@@ -456,14 +453,16 @@ static int choose_port(struct net_stack *s, struct lwt_addr *addr, uint32_t inte
 static int open_on(struct net_stack *s, const struct lwt_addr *addr,
                    const struct lwt_ip_udp_options *o, struct lwt_udp **udp)
 {
-  struct lwt_addr local = net_addr4(net_ip4(addr), addr->port);
+  struct lwt_addr local = *addr;
   struct endpoint *e, **bucket;
 
   if (s->closing)
     return LWT_ENETDOWN;
-  if (addr->family != 4)
+  if (addr->family != 4 && (addr->family != 6 || !s->config.ipv6))
     return LWT_ENOTSUP;
-  if (!is_any(addr) && !net_ip_is_local(s, addr))
+  if (addr->family == 4)
+    local = net_addr4(net_ip4(addr), addr->port);
+  if (!net_ip_is_any(addr) && !net_ip_is_local(s, addr))
     return LWT_EADDRNOTAVAIL;
   if (s->udp->count >= s->config.max_udp)
     return LWT_EMFILE;

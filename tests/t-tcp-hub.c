@@ -84,6 +84,7 @@ struct trial {
   size_t received[2]; /* by that side */
   unsigned wrong;     /* bytes */
   int slow[2];        /* that side pauses now and then */
+  int six; /* over IPv6: every third seed */
   int vanishes;
   uint64_t vanished;  /* when; 0: not yet */
   uint64_t last_end;  /* when a side had ended */
@@ -268,8 +269,12 @@ LWT_STEP cutter_step(struct lwt_frame *frame)
   lwt_end(f);
 }
 
-static struct lwt_addr address(unsigned host, uint16_t port)
+static struct lwt_addr address(const struct trial *t, unsigned host, uint16_t port)
 {
+  if (t->six)
+    return (struct lwt_addr){ .family = 6, .ip = { 0x20, 1, 0xd, 0xb8,
+                                                   [15] = (uint8_t)host },
+                              .port = port };
   return (struct lwt_addr){
     .family = 4, .ip = { 10, 0, 0, (uint8_t)host }, .port = port
   };
@@ -304,7 +309,7 @@ static void set_up(struct trial *t)
 {
   struct lwt_net_hub_config hub = { .seed = rng() };
   struct lwt_net_config config = { .prefix = 24 };
-  struct lwt_addr any = { .family = 4, .port = 7 };
+  struct lwt_addr any = { .family = t->six ? 6 : 4, .port = 7 };
   struct lwt_netif *port;
   uint64_t secret;
   int side;
@@ -313,16 +318,22 @@ static void set_up(struct trial *t)
   hub.link = random_link();
   if (one_in(6)) { /* then a device sees to checksums, which find what is corrupt */
     hub.offloads = LWT_NETIF_TX_CSUM | LWT_NETIF_RX_CSUM | LWT_NETIF_TX_TSO4 |
-                   LWT_NETIF_RX_GRO;
+                   LWT_NETIF_TX_TSO6 | LWT_NETIF_RX_GRO;
     hub.link.corrupt = 0;
   }
   hub.mtu = one_in(3) ? (uint16_t)(300 + rng_below(1201)) : 1500;
+  if (t->six && hub.mtu < 1280)
+    hub.mtu = 1280;
   lwt_net_hub_new(&hub, &t->hub);
   config.tcp_user_timeout = LWT_S(7200);
   config.tcp_connect_timeout = t->vanishes ? USER_TIMEOUT : LWT_S(7200);
   config.tcp_time_wait = LWT_S(1200);
   for (side = 0; side < 2; side++) {
-    config.addr = address(1 + (unsigned)side, 0);
+    config.addr = config.addr6 = (struct lwt_addr){ 0 };
+    *(t->six ? &config.addr6 : &config.addr) = address(t, 1 + (unsigned)side, 0);
+    config.ipv6 = t->six ? LWT_NET_IPV6_STATIC : LWT_NET_IPV6_OFF;
+    config.prefix6 = 64;
+    config.unchecked6 = 1;
     config.tcp_send = one_in(2) ? 0 : 1 + (uint32_t)rng_size(300000);
     config.tcp_receive = one_in(2) ? 0 : 500 + (uint32_t)rng_size(300000);
     config.tcp_without = one_in(2) ? 0 : (uint32_t)rng_below(8);
@@ -359,7 +370,7 @@ static void check_bytes(struct trial *t)
 static void run(struct trial *t)
 {
   lwt_t *server = LWT_GO(struct server, server_step, .t = t);
-  lwt_t *client = LWT_GO(struct client, client_step, .t = t, .to = address(2, 7));
+  lwt_t *client = LWT_GO(struct client, client_step, .t = t, .to = address(t, 2, 7));
   lwt_t *cutter = NULL, *both = lwt_join(LWT_PS(server, client));
   struct lwt_error e;
 
@@ -409,7 +420,7 @@ static struct lwt_net_pcap *capture(struct trial *t, FILE **out)
 
 static int trial(uint64_t seed, int talk, uint64_t *bytes)
 {
-  struct trial t = { .seed = seed };
+  struct trial t = { .seed = seed, .six = seed % 3 == 0 };
   struct lwt_virtual clock;
   struct lwt_net_pcap *pcap = NULL;
   FILE *out = NULL;

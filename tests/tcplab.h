@@ -63,6 +63,10 @@ int net_ip_route(struct net_stack *s, const struct lwt_addr *dst, struct lwt_add
   return lab_route_error;
 }
 
+int net_ip_scope(struct net_stack *s, struct lwt_addr *addr)
+{
+  return (void)s, (void)addr, 0;
+}
 static uint32_t lab_offloads;
 
 uint32_t net_ip_offloads(struct net_stack *s, const struct lwt_addr *src,
@@ -123,14 +127,12 @@ int net_csum_ok(const struct net_ip_info *ip, const struct lwt_buf *segment)
 
 int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr)
 {
-  (void)s;
-  return addr->family == 4 && !memcmp(addr->ip, us.ip, 4);
+  return (void)s, addr->family == 4 && !memcmp(addr->ip, us.ip, 4);
 }
 
 int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr)
 {
-  (void)s;
-  return addr->ip[0] != 0 && addr->ip[0] < 224;
+  return (void)s, addr->ip[0] != 0 && addr->ip[0] < 224;
 }
 
 void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst)
@@ -141,16 +143,14 @@ void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst)
 
 void net_ip_set_mtu(struct net_stack *s, const struct lwt_addr *dst, uint16_t mtu)
 {
-  (void)s;
-  (void)dst;
+  (void)s, (void)dst;
   if (mtu < lab_mtu)
     lab_mtu = mtu < 552 ? 552 : mtu;
 }
 
 int net_icmp_allowed(struct net_stack *s)
 {
-  (void)s;
-  return lab_resets_allowed;
+  return (void)s, lab_resets_allowed;
 }
 
 /* ---- Segments as text -------------------------------------------------- */
