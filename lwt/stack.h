@@ -11,6 +11,8 @@
 
 #ifdef __cplusplus
 extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* flexible array members */
 #endif
 
 struct lwt_stack;
@@ -18,6 +20,13 @@ struct lwt_listener;
 struct lwt_udp;
 
 LWT_PROMISE(lwt_addr_p, struct lwt_addr *);
+
+/* Some addresses, to be freed with free(). */
+struct lwt_addrs {
+  size_t n;
+  struct lwt_addr addr[];
+};
+LWT_PROMISE(lwt_addrs_p, struct lwt_addrs *);
 
 /* One received datagram.  lwt_datagram_free() frees it and its packet. */
 struct lwt_datagram {
@@ -133,6 +142,7 @@ static inline void lwt_udp_close(void *udp)
 }
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 
