@@ -1,7 +1,7 @@
 /* net/inside.h - the stack that is reached through a gateway in the process.
  * SPDX-License-Identifier: ISC
  *
- * What open.c, inside.c and inside_udp.c share.
+ * What open.c, open_gateway.c, inside.c and inside_udp.c share.
  */
 #ifndef NET_INSIDE_H
 #define NET_INSIDE_H
@@ -30,6 +30,11 @@ struct net_inside {
   int closing;
   struct lwt_resolver idle; /* busy is 0 */
 };
+
+/* open.c: the file of packets that the options want, or NULL; and the end of a promise
+ * that nobody can wait for. */
+int net_open_capture(const struct lwt_net_options *o, struct lwt_net_pcap **pcap);
+void net_open_let_go(lwt_t *p);
 
 /* Make a zeroed struct a stack, still without anything inside. */
 void net_inside_init(struct net_inside *in);

@@ -362,11 +362,15 @@ struct lwt_net_options {
   struct lwt_net_gateway_config gateways;
 };
 
-/* What it takes from the platform. */
+/* What it takes from the platform.  Without `gateway`, which is
+ * lwt_net_open_gateway(), there is none of that name (LWT_ENODEV), and a program is
+ * linked without what it consists of. */
 struct lwt_net_platform {
   int (*sockets)(struct lwt_stack **stack);
   int (*netif)(const char *name, struct lwt_netif **netif);
   int (*random)(void *bytes, size_t len);
+  int (*gateway)(const struct lwt_net_platform *platform,
+                 const struct lwt_net_options *options, struct lwt_stack **stack);
 };
 
 /* name NULL or "sockets": the platform's own stack.
@@ -381,12 +385,23 @@ LWT_API int lwt_net_open_on(const struct lwt_net_platform *platform, const char 
                             const struct lwt_net_options *options,
                             struct lwt_stack **stack);
 
-/* The same on the platform that the program is linked with. */
+/* "gateway", with options in which nothing is left to defaults. */
+LWT_API int lwt_net_open_gateway(const struct lwt_net_platform *platform,
+                                 const struct lwt_net_options *options,
+                                 struct lwt_stack **stack);
+
+/* The same on the platform that the program is linked with.  LWT_NET_NO_GATEWAY:
+ * defined where there is no host to lead to, as lwt-xen-cc does. */
+#ifdef LWT_NET_NO_GATEWAY
+#define LWT__NET_GATEWAY NULL
+#else
+#define LWT__NET_GATEWAY lwt_net_open_gateway
+#endif
 static inline int lwt_net_open(const char *name, const struct lwt_net_options *options,
                                struct lwt_stack **stack)
 {
   const struct lwt_net_platform platform = {
-    lwt_platform_sockets, lwt_platform_netif, lwt_platform_random
+    lwt_platform_sockets, lwt_platform_netif, lwt_platform_random, LWT__NET_GATEWAY
   };
 
   return lwt_net_open_on(&platform, name, options, stack);

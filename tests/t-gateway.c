@@ -79,7 +79,8 @@ static int fake_random(void *bytes, size_t len)
   return 0;
 }
 
-static const struct lwt_net_platform platform = { fake_sockets, fake_netif, fake_random };
+static const struct lwt_net_platform platform = { fake_sockets, fake_netif, fake_random,
+                                                   lwt_net_open_gateway };
 
 static int start(const struct lwt_net_options *options)
 {

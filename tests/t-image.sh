@@ -1,0 +1,40 @@
+#!/bin/sh
+# t-image.sh - what an image for Xen takes: the website's, without its content.
+# SPDX-License-Identifier: ISC
+. "$(dirname "$0")/tap.sh"
+[ -e "$top_builddir/liblwt-xen.a" ] || skip_all "lwt-xen is not built"
+image=$tap_dir/www.xen
+
+# What Xen loads, and what it takes in memory, in bytes; raise a limit with a reason.
+KERNEL=176128 # 172 KB
+FILE=237568
+MEMORY=655360 # of which 256 KiB are main()'s stack
+
+linked() {
+  LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os -s \
+    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -o "$image"
+}
+# at_most LIMIT NUMBER WHAT
+at_most() {
+  echo "# $3: $2 bytes, limit $1" >&3
+  [ "$2" -le "$1" ]
+}
+# Compressed as xl loads it.
+kernel() { at_most $KERNEL "$(gzip -9nc "$image" | wc -c)" "www, compressed"; }
+file() { at_most $FILE "$(wc -c <"$image")" "www, stripped"; }
+memory() { at_most $MEMORY "$(size "$image" | awk 'END { print $4 }')" "www in memory"; }
+# Nobody can be led to a host that is not there.
+without() { ! nm "$tap_dir/www.elf" | grep -E 'net_inside|lwt_net_hub|net_carry'; }
+with_symbols() {
+  LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os \
+    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -o "$tap_dir/www.elf"
+}
+
+exec 3>&1
+try "www is an image" linked
+try "small compressed, which Xen's tools load" kernel
+try "small as it is" file
+try "small in memory" memory
+try "and with symbols" with_symbols
+try "what a program does not use is not linked: gateway and hub" without
+tap_done
