@@ -101,8 +101,11 @@ static void solicited(const struct net_ip_info *ip, const struct net_nd_repr *r)
   }
   if (r->options & NET_ND_SOURCE && is_mac(r->source_mac))
     net_neighbour_heard(nif, &ip->src, r->source_mac);
-  /* To answer whom we do not know we have to ask: not for everybody who wants. */
-  if (net_neighbour_known(nif, &ip->src) || net_icmp_allowed(nif->s))
+  /* To answer whom we do not know we have to ask: not for everybody who wants, and
+   * pushing nobody out. */
+  if (net_neighbour_known(nif, &ip->src) ||
+      (nif->neighbours->count < nif->s->config.max_neighbours &&
+       net_icmp_allowed(nif->s)))
     advertise(a, ip->src.ip);
 }
 
