@@ -92,7 +92,12 @@ static void closed(struct fs *fs, int wanted)
     lwt_fulfill(&closer, NULL);
 }
 
-static void file_unref(struct lwt_file *file)
+void lwt__file_ref(struct lwt_file *file)
+{
+  file->refs++;
+}
+
+void lwt__file_unref(struct lwt_file *file)
 {
   struct lwt_resolver closer;
   struct fs *fs;
@@ -123,14 +128,14 @@ lwt_t *lwt_file_close(void *value)
   lwt_t *p = lwt_wait(&file->closer);
 
   file->closed = 1;
-  file_unref(file);
+  lwt__file_unref(file);
   return p;
 }
 
 static void release(struct fs *fs, int wanted)
 {
   (void)wanted;
-  file_unref(fs->file);
+  lwt__file_unref(fs->file);
 }
 
 lwt_t *lwt__fs_file(struct fs *fs, struct lwt_file *file, const char *what,
@@ -203,7 +208,7 @@ static void read_done(struct fs *fs, int wanted)
     fs->drop = drop_chain;
     fs->chain = NULL;
   }
-  file_unref(file);
+  lwt__file_unref(file);
 }
 
 /* What is in memory.  LWT_EAGAIN: nobody knows. */
@@ -377,7 +382,7 @@ static void end_writing(void *value)
   if (w->at_position)
     w->file->writing = 0;
   lwt_buf_free(w->chain);
-  file_unref(w->file);
+  lwt__file_unref(w->file);
 }
 
 static struct lwt_buf *take_chain(struct writing *w)
@@ -513,7 +518,7 @@ static void flow_abort(struct lwt_flow *flow)
   struct lwt_file *file = file_of(flow);
 
   file->closed = 1;
-  file_unref(file);
+  lwt__file_unref(file);
 }
 
 static struct lwt_addr no_addr(struct lwt_flow *flow)
@@ -578,6 +583,11 @@ static struct lwt_file *file_new(int fd, char *temp)
   file->nowait = 1;
   file->temp = temp;
   return file;
+}
+
+struct lwt_file *lwt__file_new(int fd)
+{
+  return file_new(fd, NULL);
 }
 
 struct lwt_flow *lwt__file_shared(int fd)

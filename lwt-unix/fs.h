@@ -42,7 +42,13 @@ int lwt__fs_remove_all(const char *path);
 /* whole.c: where temporary files go. */
 const char *lwt__temp_root(const char *dir);
 
-/* file.c.  A flow at the position that fd shares with others; takes fd, unless it
+/* file.c.  A file; takes fd, unless it returns NULL: no memory. */
+struct lwt_file *lwt__file_new(int fd);
+/* What is under way in more than one call holds the file open. */
+void lwt__file_ref(struct lwt_file *file);
+void lwt__file_unref(struct lwt_file *file);
+
+/* A flow at the position that fd shares with others; takes fd, unless it
  * returns NULL: no memory. */
 struct lwt_flow *lwt__file_shared(int fd);
 /* The same with the file's descriptor, which stays open meanwhile. */

@@ -108,6 +108,14 @@ LWT_API int lwt_unix_listen_shared(struct lwt_stack *stack, const struct lwt_add
 LWT_API int lwt_unix_tap(const char *ifname, const uint8_t mac[6],
                          struct lwt_netif **netif);
 
+/* The file or disk at path (lwt_platform_block() with "file:path"), in sectors of 512
+ * bytes.  Read-only if asked for, or if it cannot be opened for writing.  It is locked
+ * (flock) for as long as it is open: against all others, or, read-only, against who
+ * writes.  Discarding makes a hole in the file, where the file system can.  Returns
+ * 0; LWT_EBUSY: it is locked; LWT_EINVAL: its length is not a multiple of 512;
+ * LWT_ENOTSUP: it is neither a file nor a disk; LWT_EISDIR, LWT_ENOENT, LWT_EACCES. */
+LWT_API int lwt_unix_block(const char *path, int readonly, struct lwt_block **block);
+
 /* ---- Counters ---------------------------------------------------------- */
 
 struct lwt_unix_stats {

@@ -4,6 +4,11 @@
  */
 #include "xen.h"
 
+int lwt_platform_block(const char *name, struct lwt_block **block)
+{
+  return lwt__block_named(name, block);
+}
+
 int lwt_platform_sockets(struct lwt_stack **stack)
 {
   (void)stack;

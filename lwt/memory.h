@@ -29,6 +29,11 @@ size_t lwt__buf_cleanup(void);
 LWT_API int lwt__hold(void);
 LWT_API void lwt__release(int held);
 
+/* The disk of that name, if it needs no platform ("memory:SIZE").  Returns 0,
+ * LWT_ENODEV, or why it cannot be made. */
+struct lwt_block;
+LWT_API int lwt__block_named(const char *name, struct lwt_block **block);
+
 /* A call on the loop's next turn, after what was paused before, in the order in
  * which they were set: what a promise of lwt_pause() would do, without memory
  * that may be out.  All zero but fn: not set.  It runs held, and unset. */

@@ -7,6 +7,7 @@
 #ifndef LWT_PLATFORM_H
 #define LWT_PLATFORM_H
 
+#include <lwt/block.h>
 #include <lwt/content.h>
 #include <lwt/engine.h>
 #include <lwt/netif.h>
@@ -27,6 +28,10 @@ LWT_API void lwt_platform_cleanup(void);
  * it is connected, five seconds at most).  Returns 0, LWT_ENODEV for a name that the
  * platform does not know, or why it cannot be opened. */
 LWT_API int lwt_platform_netif(const char *name, struct lwt_netif **netif);
+
+/* A disk: "file:PATH" on Unix, and everywhere "memory:SIZE", zeros of so many bytes,
+ * or with K, M, G behind the number.  Returns as lwt_platform_netif(). */
+LWT_API int lwt_platform_block(const char *name, struct lwt_block **block);
 
 /* The platform's own stack (the kernel's sockets); LWT_ENOSYS if none. */
 LWT_API int lwt_platform_sockets(struct lwt_stack **stack);
