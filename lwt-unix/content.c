@@ -9,6 +9,8 @@
 #define _GNU_SOURCE /* preadv2, O_PATH */
 #include "unix.h"
 
+#include <lwt/ustar.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -349,7 +351,7 @@ static const struct lwt_content_ops content_ops = {
   .free = content_free,
 };
 
-int lwt_platform_content(const char *name, struct lwt_content **content)
+static int open_directory(const char *name, struct lwt_content **content)
 {
   struct content *c = lwt__alloc(sizeof *c);
   int error;
@@ -367,4 +369,21 @@ int lwt_platform_content(const char *name, struct lwt_content **content)
   c->refs = 1;
   *content = &c->content;
   return 0;
+}
+
+/* A file is opened read-only, so that several programs can have it. */
+static int open_archive(const char *name, struct lwt_content **content)
+{
+  struct lwt_block *block;
+  int error = strncmp(name, "file:", 5) ? lwt_platform_block(name, &block)
+                                        : lwt_unix_block(name + 5, 1, &block);
+
+  return error ? error : lwt_ustar(block, 0, content);
+}
+
+int lwt_platform_content(const char *name, struct lwt_content **content)
+{
+  if (strncmp(name, "ustar:", 6) == 0)
+    return open_archive(name + 6, content);
+  return open_directory(name, content);
 }

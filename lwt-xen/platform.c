@@ -4,6 +4,9 @@
  */
 #include "xen.h"
 
+#include <lwt/ustar.h>
+#include <string.h>
+
 int lwt_platform_block(const char *name, struct lwt_block **block)
 {
   return lwt__block_named(name, block);
@@ -17,9 +20,13 @@ int lwt_platform_sockets(struct lwt_stack **stack)
 
 int lwt_platform_content(const char *name, struct lwt_content **content)
 {
-  (void)name;
-  (void)content;
-  return LWT_ENODEV;
+  struct lwt_block *block;
+  int error;
+
+  if (strncmp(name, "ustar:", 6))
+    return LWT_ENODEV;
+  error = lwt_platform_block(name + 6, &block);
+  return error ? error : lwt_ustar(block, 0, content);
 }
 
 int lwt_platform_random(void *bytes, size_t len)

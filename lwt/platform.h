@@ -36,7 +36,8 @@ LWT_API int lwt_platform_block(const char *name, struct lwt_block **block);
 /* The platform's own stack (the kernel's sockets); LWT_ENOSYS if none. */
 LWT_API int lwt_platform_sockets(struct lwt_stack **stack);
 
-/* A tree of files: a directory's path on Unix. */
+/* A tree of files: a directory's path on Unix; everywhere "ustar:NAME", the archive
+ * (lwt/ustar.h) on the disk NAME, which is not written to. */
 LWT_API int lwt_platform_content(const char *name,
                                  struct lwt_content **content);
 

@@ -144,6 +144,51 @@ static void test_closing(void)
   is_int(block_code(closed), 0, "closed beside a cancelled read");
 }
 
+/* tar's own archive, of the tests' directory. */
+static void test_archive(void)
+{
+  static uint8_t want[100000], got[100000];
+  const char *top = getenv("top_srcdir");
+  struct lwt_content *c = NULL;
+  struct lwt_entry *e;
+  struct lwt_buf *chain;
+  char command[500], name[64];
+  size_t len = 0, n = 0;
+  void *value = NULL;
+  FILE *in;
+
+  snprintf(command, sizeof command,
+           "tar --format=ustar -cf %s -C %s tests/fuzz tests/tar.h", path,
+           top ? top : ".");
+  if (system(command)) {
+    skip("no tar", "an archive of tar's");
+    return;
+  }
+  snprintf(command, sizeof command, "%s/tests/tar.h", top ? top : ".");
+  if ((in = fopen(command, "rb"))) {
+    len = fread(want, 1, sizeof want, in);
+    fclose(in);
+  }
+  snprintf(name, sizeof name, "ustar:file:%s", path);
+  is_int(lwt_platform_content(name, &c), 0, "an archive of tar's");
+  is_int(lwt_run_value(LWT_UNTYPED(c->ops->open(c, "tests/fuzz")), NULL).code, LWT_EISDIR,
+         "has directories");
+  is_int(lwt_run_value(LWT_UNTYPED(c->ops->open(c, "tests/tar.h")), &value).code, 0,
+         "and files");
+  e = value;
+  while (e && !lwt_run_value(LWT_UNTYPED(c->ops->read(c, e, n, 700)), &value).code &&
+         (chain = value)) {
+    n += lwt_buf_copy_out(chain, 0, got + n, chain->total);
+    lwt_buf_free(chain);
+  }
+  ok(len > 1000 && n == len && !memcmp(got, want, len), "whose bytes are right");
+  if (e)
+    c->ops->close(c, e);
+  c->ops->free(c);
+  is_int(lwt_platform_content("ustar:file:/nowhere", &c), LWT_ENOENT, "no disk");
+  is_int(lwt_platform_content("ustar:x", &c), LWT_ENODEV, "no name of one");
+}
+
 static void uses(void *env)
 {
   struct lwt_block *b;
@@ -185,6 +230,7 @@ int main(void)
   test_readonly();
   test_file();
   test_closing();
+  test_archive();
   test_memory();
   unlink(path);
   lwt_platform_cleanup();
