@@ -241,6 +241,7 @@ static void deliver(uint32_t number)
   if (!p) /* closed by who was called before */
     return;
   p->count++;
+  lwt__counts.events++;
   if (!p->listed)
     enlist(p);
   lwt_condition_broadcast(&p->waiters, (void *)(uintptr_t)p->count);

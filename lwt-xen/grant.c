@@ -150,6 +150,7 @@ int lwt__grant_page(uint16_t domain, int readonly, void **page, uint32_t *ref)
   xen_wmb();
   WRITE_ONCE(table[*ref].flags, GTF_permit_access | (readonly ? GTF_readonly : 0));
   stats.granted++;
+  lwt__counts.grants++;
   return 0;
 }
 

@@ -12,7 +12,8 @@
  *
  * The C library is musl.  printf() goes to the console, the time comes from Xen,
  * there are no files, processes or threads; main() gets the words of the domain's
- * `extra=` line, and its end ends the domain.
+ * `extra=` line, and its end ends the domain.  Words NAME=VALUE in front of the
+ * others, with a name of capitals, are its environment.
  */
 #ifndef LWT_XEN_H
 #define LWT_XEN_H
@@ -64,6 +65,28 @@ struct lwt_xen_console_stats {
   uint64_t dropped; /* of printf(): a full queue, and a reader without progress */
 };
 LWT_API void lwt_xen_console_stats(struct lwt_xen_console_stats *stats);
+
+/* ---- Counters ---------------------------------------------------------- */
+
+/* What the domain has done since its start. */
+struct lwt_xen_counts {
+  /* Hypercalls: to sleep (SCHEDOP_poll), to tell another domain (EVTCHNOP_send),
+   * other operations on event channels, on the grant table, on memory, and all
+   * others. */
+  uint64_t polls, sends, event_ops, grant_ops, memory_ops, others;
+  uint64_t events; /* that came: pending bits that were seen */
+  uint64_t grants; /* pages that another domain was allowed to use */
+  uint64_t copied; /* bytes, from or to such pages */
+  /* Network packets, and their bytes; a segment that is not cut is one. */
+  uint64_t packets_in, packets_out, bytes_in, bytes_out;
+};
+LWT_API void lwt_xen_counts(struct lwt_xen_counts *counts);
+/* As text of some lines, with what comes to a packet and to a million bytes of
+ * packets.  Returns its length, less than size; 600 bytes are enough.
+ * A program that is started with the word LWT_XEN_COUNTS=1 in front of its arguments
+ * prints it at its end. */
+LWT_API size_t lwt_xen_counts_text(const struct lwt_xen_counts *counts, char *text,
+                                   size_t size);
 
 /* ---- Xenstore ---------------------------------------------------------- */
 

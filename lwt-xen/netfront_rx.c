@@ -149,6 +149,8 @@ static void finish(struct netfront *n)
     lwt_buf_free(packet);
     return;
   }
+  lwt__counts.packets_in++;
+  lwt__counts.bytes_in += packet->total;
   n->netif.stats.rx_packets++;
   n->netif.stats.rx_bytes += packet->total;
   packet->next_packet = NULL;
@@ -171,6 +173,7 @@ static void collect(struct netfront_rx *rx, uint16_t id, uint32_t offset, uint32
     rx->dropped = 1;
     return;
   }
+  lwt__counts.copied += len;
   for (slice = part; slice; slice = slice->next) {
     memcpy(slice->data, from, slice->len);
     from += slice->len;

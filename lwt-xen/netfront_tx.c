@@ -129,6 +129,9 @@ static void put_packet(struct netfront_tx *tx, const struct lwt_buf *packet)
     flags = NETTXF_data_validated;
   if (packet->flags & LWT_BUF_GSO)
     flags |= NETTXF_extra_info;
+  lwt__counts.packets_out++;
+  lwt__counts.bytes_out += total;
+  lwt__counts.copied += total;
   do {
     part = total - at < XEN_PAGE ? total - at : XEN_PAGE;
     lwt_buf_copy_out(packet, at, tx->id[tx->first_free].page, part);

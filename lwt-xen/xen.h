@@ -113,6 +113,10 @@ size_t lwt__console_get(char *bytes, size_t len);
 /* Wait until all is read, or for `patience` without progress. */
 void lwt__console_flush(uint64_t patience);
 
+/* ---- counts.c ---------------------------------------------------------- */
+
+extern struct lwt_xen_counts lwt__counts;
+
 /* ---- grant.c ----------------------------------------------------------- */
 
 /* A zeroed page that `domain` may use.  Returns 0, LWT_ENOMEM, LWT_ENOSPC: the

@@ -135,8 +135,33 @@ static void test_plain_backend(void)
 
 /* ---- Packets ------------------------------------------------------------------ */
 
+/* What the guest has counted since `before`: n packets out, of so many bytes. */
+static void check_counts(const struct lwt_xen_counts *before, uint64_t n, uint64_t bytes)
+{
+  struct lwt_xen_counts c;
+  char text[600];
+  size_t len;
+
+  lwt_xen_counts(&c);
+  is_int((intmax_t)(c.packets_out - before->packets_out), (intmax_t)n,
+         "the guest counts packets");
+  is_int((intmax_t)(c.bytes_out - before->bytes_out), (intmax_t)bytes, "their bytes");
+  is_int((intmax_t)(c.copied - before->copied), (intmax_t)bytes, "copied once");
+  is_int((intmax_t)(c.packets_in - before->packets_in), 0, "none came");
+  c = (struct lwt_xen_counts){ .polls = 5, .packets_out = 2, .bytes_out = 2000000,
+                               .copied = 7 };
+  len = lwt_xen_counts_text(&c, text, sizeof text);
+  ok(strstr(text, "hypercalls 5, a packet 2.5, a MB 2.5\n"), "as text");
+  ok(strstr(text, "copied bytes 7, a packet 3.5, a MB 3.5\n"), "line by line");
+  is_int((intmax_t)len, (intmax_t)strlen(text), "of that length");
+  memset(&c, 0xff, sizeof c);
+  ok(lwt_xen_counts_text(&c, text, sizeof text) < sizeof text - 1, "there is room");
+  is_int((intmax_t)lwt_xen_counts_text(&c, text, 100), 99, "and no more than that");
+}
+
 static void test_send(void)
 {
+  struct lwt_xen_counts before;
   static const uint32_t lengths[] = { 14, 60, 1514, 4096, 4097, 9014 };
   struct lwt_netif *netif;
   unsigned i, told;
@@ -145,6 +170,7 @@ static void test_send(void)
   front_put("mtu", "9000");
   netif = open_device();
   wait_ms(1);
+  lwt_xen_counts(&before);
   told = back.told;
   for (i = 0; i < 6; i++) {
     is_int(send_frame(netif, lengths[i]), 0, "%u bytes are sent", (unsigned)lengths[i]);
@@ -161,6 +187,7 @@ static void test_send(void)
   is_int(back.told - told, 1, "with one event");
   is_int(send_frame(netif, 13), LWT_EMSGSIZE, "less than a header");
   is_int(send_frame(netif, 9015), LWT_EMSGSIZE, "more than the MTU");
+  check_counts(&before, 106, 14 + 60 + 1514 + 4096 + 4097 + 9014 + 100 * 1514);
   send_frame(netif, 60);
   wait_ms(1);
   front_of(netif)->port.call(netif);

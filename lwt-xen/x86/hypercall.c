@@ -7,6 +7,7 @@
 #include "x86.h"
 
 #include <string.h>
+#include <xen/event_channel.h>
 
 static uint8_t is_amd;
 
@@ -61,31 +62,43 @@ long hypercall_console_io(int cmd, int count, char *bytes)
 
   for (i = 0; cmd == CONSOLEIO_write && i < count; i++)
     __asm__ volatile("outb %0, %1" ::"a"(bytes[i]), "Nd"((uint16_t)0xe9));
+  lwt__counts.others++;
   return call5(__HYPERVISOR_console_io, cmd, count, (long)bytes, 0, 0);
 }
 
 long hypercall_event_channel_op(int cmd, void *arg)
 {
+  if (cmd == EVTCHNOP_send)
+    lwt__counts.sends++;
+  else
+    lwt__counts.event_ops++;
   return call5(__HYPERVISOR_event_channel_op, cmd, (long)arg, 0, 0, 0);
 }
 
 long hypercall_grant_table_op(unsigned cmd, void *arg, unsigned count)
 {
+  lwt__counts.grant_ops++;
   return call5(__HYPERVISOR_grant_table_op, cmd, (long)arg, count, 0, 0);
 }
 
 long hypercall_hvm_op(int cmd, void *arg)
 {
+  lwt__counts.others++;
   return call5(__HYPERVISOR_hvm_op, cmd, (long)arg, 0, 0, 0);
 }
 
 long hypercall_memory_op(unsigned cmd, void *arg)
 {
+  lwt__counts.memory_ops++;
   return call5(__HYPERVISOR_memory_op, cmd, (long)arg, 0, 0, 0);
 }
 
 long hypercall_sched_op(int cmd, void *arg)
 {
+  if (cmd == SCHEDOP_poll)
+    lwt__counts.polls++;
+  else
+    lwt__counts.others++;
   return call5(__HYPERVISOR_sched_op, cmd, (long)arg, 0, 0, 0);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define MAX_ARGS 128
+#define MAX_ENV 16
 #define MAX_AUX 12
 
 extern const Elf64_Ehdr __ehdr_start;
@@ -26,7 +27,7 @@ static uint64_t early_tls[32];
 
 /* argc, argv, NULL, environment, NULL, auxiliary vector: as a kernel lays them
  * out, because musl finds one behind the other. */
-static uint64_t vector[MAX_ARGS + 2 + 2 * MAX_AUX];
+static uint64_t vector[MAX_ARGS + MAX_ENV + 2 + 2 * MAX_AUX];
 
 /* ---- Memory ------------------------------------------------------------ */
 
@@ -109,6 +110,14 @@ static char *next_word(char **text)
   return word;
 }
 
+/* NAME=VALUE, the name of capitals, digits and underlines. */
+static int is_variable(const char *word)
+{
+  size_t len = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+
+  return len && word[len] == '=';
+}
+
 static void build_vector(void)
 {
   const Elf64_Ehdr *header = &__ehdr_start;
@@ -122,16 +131,21 @@ static void build_vector(void)
     AT_CLKTCK, 100,
     AT_NULL,   0,
   };
-  char *text = command_line, *word;
-  uint64_t argc = 0;
+  char *text = command_line, *word, *variables[MAX_ENV];
+  uint64_t argc = 0, n = 0;
 
   _Static_assert(sizeof aux <= 2 * MAX_AUX * sizeof *aux, "room");
   vector[1 + argc++] = (uint64_t)"lwt-xen";
-  while (argc < MAX_ARGS - 2 && (word = next_word(&text)))
-    vector[1 + argc++] = (uint64_t)word;
+  while (argc < MAX_ARGS - 2 && (word = next_word(&text))) {
+    if (argc == 1 && n < MAX_ENV && is_variable(word))
+      variables[n++] = word;
+    else
+      vector[1 + argc++] = (uint64_t)word;
+  }
   vector[0] = argc;
-  /* a NULL after argv, one after the empty environment */
-  memcpy(&vector[argc + 3], aux, sizeof aux);
+  /* a NULL after argv, one after the environment */
+  memcpy(&vector[argc + 2], variables, n * sizeof *variables);
+  memcpy(&vector[argc + n + 3], aux, sizeof aux);
 }
 
 /* ---- Start and end ------------------------------------------------------- */

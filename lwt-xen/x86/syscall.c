@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -300,8 +301,19 @@ CALL(sys_getrandom)
 
 /* ---- The process ---------------------------------------------------------- */
 
+static void say_counts(void)
+{
+  struct lwt_xen_counts counts = lwt__counts; /* before the console adds to them */
+  char text[600];
+  const char *asked = getenv("LWT_XEN_COUNTS");
+
+  if (asked && *asked)
+    lwt__console_put(text, lwt_xen_counts_text(&counts, text, sizeof text));
+}
+
 void lwt__xen_exit(int status)
 {
+  say_counts();
   if (status)
     lwt__say("lwt-xen: exit status %d\n", status);
   lwt__lifecycle_exit(status);

@@ -40,6 +40,8 @@ int main(int argc, char **argv)
   size_t n, again, i;
   int error, with = !(argc > 1 && !strcmp(argv[1], "no-entropy"));
 
+  check(getenv("LWT_XEN_COUNTS") && !getenv("x") && (with || argc == 2),
+        "words in front are the environment");
   memset(a, 0, sizeof a);
   error = lwt_platform_random(a, sizeof a);
   if (with) {

@@ -37,8 +37,12 @@ for how in null text constant data stack abort; do
 done
 
 start ports g-ports "" && results ports
-start platform g-platform "" && results platform
-start no-entropy g-platform "no-entropy" 'cpuid = "host,rdrand=0,rdseed=0"' &&
+start platform g-platform "LWT_XEN_COUNTS=1 x=1" && {
+  results platform
+  grep -q '^hypercalls [1-9].*, a packet 0.0, a MB 0.0$' /tmp/platform.log
+  tap $? "platform: counters at the end, when asked for"
+}
+start no-entropy g-platform "LWT_XEN_COUNTS= no-entropy" 'cpuid = "host,rdrand=0,rdseed=0"' &&
   results no-entropy
 
 start store g-store "" && {
