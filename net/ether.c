@@ -82,6 +82,14 @@ int net_ether_transmit(struct net_if *nif, struct lwt_buf *frame)
   return error;
 }
 
+void net_ether_group4(uint32_t group, uint8_t mac[6])
+{
+  mac[0] = 1;
+  mac[1] = 0;
+  net_put32(mac + 2, group & 0x7fffff);
+  mac[2] = 0x5e;
+}
+
 void net_ether_input(struct net_if *nif, struct lwt_buf *frame)
 {
   struct net_stack *s = nif->s;
@@ -116,9 +124,9 @@ void net_ether_input(struct net_if *nif, struct lwt_buf *frame)
     frame->csum_start -= NET_ETHER_LEN;
   frame = lwt_buf_pull(frame, NET_ETHER_LEN);
   if (r.type == NET_ETHER_IPV4) {
-    net_ipv4_input(nif, frame, broadcast);
+    net_ipv4_input(nif, frame, broadcast ? NET_IN_BROADCAST : 0);
   } else if (r.type == NET_ETHER_IPV6 && nif->six) {
-    net_ipv6_input(nif, frame, broadcast);
+    net_ipv6_input(nif, frame, broadcast ? NET_IN_BROADCAST : 0);
   } else if (r.type == NET_ETHER_ARP) {
     net_arp_input(nif, frame);
   } else {

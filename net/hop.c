@@ -54,6 +54,13 @@ int net_ip_is_host(const struct lwt_addr *addr, uint8_t prefix)
   return ip >> 24 != 0 && ip >> 28 < 14 && (!host || (ip & host) != host);
 }
 
+int net_ip_is_group(const struct lwt_addr *addr)
+{
+  if (addr->family == 6)
+    return addr->ip[0] == 0xff;
+  return net_ip4(addr) >> 28 == 14 && net_ip4(addr) != NET_ALL_HOSTS;
+}
+
 int net_ip_is_any(const struct lwt_addr *addr)
 {
   static const uint8_t zero[16];

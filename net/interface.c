@@ -4,6 +4,7 @@
  * Input runs held (lwt/memory.h): what packets settle is seen by the program when
  * the whole batch is through.
  */
+#include "group.h"
 #include "ipv6.h"
 #include "route.h"
 
@@ -94,6 +95,8 @@ int net_if_add(struct net_stack *s, struct lwt_netif *netif, uint16_t mtu,
   nif->s = s;
   nif->netif = netif;
   nif->index = ++s->last_if;
+  nif->loop_end = &nif->loop;
+  net_groups_init(nif);
   nif->mtu = mtu ? mtu : netif ? netif->mtu : 65535;
   nif->offloads = netif ? netif->offloads : LWT_NETIF_TX_CSUM | LWT_NETIF_RX_CSUM;
   set_name(nif, netif ? netif->name : "lo");
@@ -132,7 +135,9 @@ void net_if_free(struct net_if *nif)
   let_go(nif->listening);
   let_go(nif->writable);
   net_if6_stop(nif);
+  net_groups_fini(nif);
   net_neighbours_fini(nif);
+  lwt_buf_free_queue(nif->loop);
   for (i = 0; s->ifs[i] != nif; i++)
     ;
   s->n_ifs--;

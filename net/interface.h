@@ -17,6 +17,7 @@ enum { NET_IF_MAX = 16, NET_IF_LOOPBACK = 1, NET_ADDRESS_MAX = 64, NET_EVENT_MAX
 struct net_stack;
 struct net_neighbours;
 struct net_if6;
+struct net_group;
 
 struct net_address {
   struct net_address *next;
@@ -48,6 +49,15 @@ struct net_if {
   struct net_address *addrs; /* in the order in which they were added */
   struct net_neighbours *neighbours;
   struct net_if6 *six; /* NULL: does not speak IPv6 */
+  struct net_group *groups; /* multicast that is let in; group.h */
+  uint32_t n_groups;
+  uint8_t robustness;       /* how often changes of groups are told */
+  struct net_timer query;   /* the answer to a general query is due */
+  uint64_t igmp1_until, igmp2_until; /* an older querier was heard */
+  struct lwt_buf *report;   /* IGMP, being written */
+  uint16_t report_len, report_n;
+  struct lwt_buf *loop, **loop_end; /* packets to ourselves */
+  uint32_t loop_len;
   lwt_t *listening, *writable;
   struct lwt_ip_if_stats stats;
 };

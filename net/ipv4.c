@@ -5,6 +5,7 @@
  * wire.h and net.h first; where packets go is in hop.c, reassembly in frag.c.
  */
 #include "checksum.h"
+#include "group.h"
 #include "ipv6.h"
 #include "wire.h"
 
@@ -14,30 +15,40 @@
 
 /* ---- Output ------------------------------------------------------------ */
 
-void net_ip_loop_turn(struct lwt__task *task)
+static void receive_loop(struct net_if *nif)
 {
-  struct net_stack *s =
-    (struct net_stack *)(void *)((char *)task - offsetof(struct net_stack, loop_turn));
-  struct lwt_buf *packet, *queue = s->loop;
+  struct lwt_buf *packet, *queue = nif->loop;
 
-  s->loop = NULL;
-  s->loop_end = &s->loop;
-  s->loop_len = 0;
-  net_clock(s);
+  nif->loop = NULL;
+  nif->loop_end = &nif->loop;
+  nif->loop_len = 0;
   while ((packet = queue)) {
     queue = packet->next_packet;
     packet->next_packet = NULL;
     if (packet->data[0] >> 4 == 6)
-      net_ipv6_input(s->ifs[0], packet, 0);
+      net_ipv6_input(nif, packet, NET_IN_LOOPED);
     else
-      net_ipv4_input(s->ifs[0], packet, 0);
+      net_ipv4_input(nif, packet, NET_IN_LOOPED);
   }
+}
+
+void net_ip_loop_turn(struct lwt__task *task)
+{
+  struct net_stack *s =
+    (struct net_stack *)(void *)((char *)task - offsetof(struct net_stack, loop_turn));
+  unsigned i;
+
+  net_clock(s);
+  for (i = 0; i < s->n_ifs; i++)
+    receive_loop(s->ifs[i]);
   net_tcp_input_done(s);
 }
 
-int net_ip_loop(struct net_stack *s, struct lwt_buf *packet)
+int net_ip_loop(struct net_if *nif, struct lwt_buf *packet)
 {
-  if (s->loop_len >= LOOP_MAX) {
+  struct net_stack *s = nif->s;
+
+  if (nif->loop_len >= LOOP_MAX) {
     s->stats.ip_loop_full++;
     lwt_buf_free(packet);
     return LWT_ENOBUFS;
@@ -45,10 +56,24 @@ int net_ip_loop(struct net_stack *s, struct lwt_buf *packet)
   lwt__task_set(&s->loop_turn);
   s->stats.ip_looped++;
   packet->next_packet = NULL;
-  *s->loop_end = packet;
-  s->loop_end = &packet->next_packet;
-  s->loop_len++;
+  *nif->loop_end = packet;
+  nif->loop_end = &packet->next_packet;
+  nif->loop_len++;
   return 0;
+}
+
+void net_ip_loop_copy(struct net_if *nif, const struct lwt_buf *packet)
+{
+  struct lwt_buf *copy = lwt_buf_slice(packet, 0, packet->total);
+
+  if (!copy) {
+    nif->s->stats.no_memory++;
+    return;
+  }
+  copy->flags = packet->flags & LWT_BUF_CSUM_PARTIAL;
+  copy->csum_start = packet->csum_start;
+  copy->csum_offset = packet->csum_offset;
+  net_ip_loop(nif, copy);
 }
 
 /* One packet with its header, to the next hop. */
@@ -56,17 +81,19 @@ static int transmit(struct net_stack *s, const struct net_hop *hop, uint32_t dst
                     struct lwt_buf *packet)
 {
   static const uint8_t all_hosts[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-  uint8_t group[6] = { 1, 0, 0x5e };
+  struct lwt_addr to = net_addr4(dst, 0);
+  uint8_t group[6];
 
   s->stats.ip_tx++;
   switch (hop->kind) {
   case NET_HOP_SELF:
-    return net_ip_loop(s, packet);
+    return net_ip_loop(hop->nif, packet);
   case NET_HOP_BROADCAST:
     return net_ether_send(hop->nif, all_hosts, NET_ETHER_IPV4, packet);
   case NET_HOP_MULTICAST:
-    net_put32(group + 2, dst & 0x7fffff);
-    group[2] = 0x5e;
+    if (!hop->no_loop && net_group_find(hop->nif, &to))
+      net_ip_loop_copy(hop->nif, packet);
+    net_ether_group4(dst, group);
     return net_ether_send(hop->nif, group, NET_ETHER_IPV4, packet);
   default:
     return net_neighbour_send(hop->nif, &hop->next, packet);
@@ -195,10 +222,11 @@ int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
 
 /* ---- Input ------------------------------------------------------------- */
 
-/* A host that has no address yet asks everybody (DHCP). */
+/* A host that has no address yet (DHCP; IGMP in its link's groups). */
 static int is_anonymous(const struct net_ipv4_repr *r)
 {
-  return !r->src && r->dst == UINT32_MAX && r->proto == NET_PROTO_UDP;
+  return !r->src && ((r->dst == UINT32_MAX && r->proto == NET_PROTO_UDP) ||
+                     (r->dst >> 28 == 14 && r->proto == NET_PROTO_IGMP));
 }
 
 /* Whether a host there may have sent this. */
@@ -222,14 +250,20 @@ static int to_all(struct net_if *nif, uint32_t dst)
   return dst == UINT32_MAX || (l && l->nif == nif);
 }
 
+/* To a group that we are in there. */
+static int to_group(struct net_if *nif, uint32_t dst)
+{
+  struct lwt_addr group = net_addr4(dst, 0);
+
+  return dst == NET_ALL_HOSTS || (dst >> 28 == 14 && net_group_find(nif, &group));
+}
+
 /* Whether a packet with this header may come in here; else counts why. */
 static int acceptable(struct net_if *nif, const struct net_ipv4_repr *r)
 {
-  if (!nif->netif)
-    return 1;
   if (!good_source(nif, r))
     return 0;
-  if (net_local4_on(nif, r->dst) || to_all(nif, r->dst))
+  if (net_local4_on(nif, r->dst) || to_all(nif, r->dst) || to_group(nif, r->dst))
     return 1;
   nif->s->stats.ip_destination++;
   nif->stats.rx_destination++;
@@ -243,7 +277,7 @@ static void deliver(struct net_stack *s, const struct net_ip_info *ip,
   uint32_t least = ip->proto == NET_PROTO_TCP ? 20 : NET_UDP_LEN;
 
   if (ip->proto != NET_PROTO_TCP && ip->proto != NET_PROTO_UDP &&
-      ip->proto != NET_PROTO_ICMP) {
+      ip->proto != NET_PROTO_ICMP && ip->proto != NET_PROTO_IGMP) {
     s->stats.ip_protocol++;
     net_icmp_send_error(s, ip, NET_ICMP_UNREACHABLE, NET_UNREACH_PROTOCOL, 0, segment);
     lwt_buf_free(segment);
@@ -254,6 +288,8 @@ static void deliver(struct net_stack *s, const struct net_ip_info *ip,
       s->stats.tcp_malformed++;
     else if (ip->proto == NET_PROTO_UDP)
       s->stats.udp_malformed++;
+    else if (ip->proto == NET_PROTO_IGMP)
+      s->stats.igmp_malformed++;
     else
       s->stats.icmp_malformed++;
     lwt_buf_free(segment);
@@ -266,6 +302,8 @@ static void deliver(struct net_stack *s, const struct net_ip_info *ip,
     net_tcp_input(s, ip, segment);
   else if (ip->proto == NET_PROTO_UDP)
     net_udp_input(s, ip, segment);
+  else if (ip->proto == NET_PROTO_IGMP)
+    net_igmp_input(s, ip, segment);
   else
     net_icmp_input(s, ip, segment);
 }
@@ -305,7 +343,7 @@ static struct lwt_buf *strip(struct net_stack *s, struct net_ipv4_repr *r,
   return lwt_buf_pull(packet, (uint32_t)len);
 }
 
-void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, int broadcast)
+void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, unsigned flags)
 {
   struct net_stack *s = nif->s;
   struct net_ipv4_repr r;
@@ -321,7 +359,7 @@ void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, int broadcast)
   packet = strip(s, &r, header, packet);
   if (!packet)
     return;
-  if (!acceptable(nif, &r)) {
+  if (!(flags & NET_IN_LOOPED) && !acceptable(nif, &r)) {
     lwt_buf_free(packet);
     return;
   }
@@ -336,7 +374,7 @@ void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, int broadcast)
   ip.proto = r.proto;
   ip.tos = r.tos;
   ip.ttl = r.ttl;
-  ip.broadcast = (uint8_t)(broadcast || to_all(nif, r.dst));
+  ip.broadcast = flags & NET_IN_BROADCAST || r.dst >> 28 == 14 || to_all(nif, r.dst);
   ip.header = header;
   ip.header_len = r.header;
   deliver(s, &ip, packet);

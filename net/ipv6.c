@@ -18,8 +18,10 @@ static int transmit(struct net_stack *s, const struct net_hop *hop,
   s->stats.ip_tx++;
   switch (hop->kind) {
   case NET_HOP_SELF:
-    return net_ip_loop(s, packet);
+    return net_ip_loop(hop->nif, packet);
   case NET_HOP_MULTICAST:
+    if (!hop->no_loop && net_mld_is_member(hop->nif, dst))
+      net_ip_loop_copy(hop->nif, packet);
     net_ip6_group_mac(dst, mac);
     return net_ether_send(hop->nif, mac, NET_ETHER_IPV6, packet);
   default:

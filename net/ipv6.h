@@ -125,7 +125,7 @@ void net_icmp6_send_on(struct net_if *nif, const uint8_t src[16], const uint8_t 
 /* ---- Input -------------------------------------------------------------- */
 
 /* As net_ipv4_input(). */
-void net_ipv6_input(struct net_if *nif, struct lwt_buf *packet, int broadcast);
+void net_ipv6_input(struct net_if *nif, struct lwt_buf *packet, unsigned flags);
 
 void net_icmp6_input(struct net_stack *s, const struct net_ip_info *ip,
                      struct lwt_buf *packet);

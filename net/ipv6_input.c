@@ -13,7 +13,7 @@ struct received {
   struct net_if *nif;
   struct net_stack *s;
   struct net_ipv6_repr r;
-  int broadcast;
+  unsigned flags; /* NET_IN_BROADCAST and so on */
   uint8_t next, alert;
   uint16_t next_at, at; /* where `next` is said, where what it means begins */
   uint8_t header[NET_IPV6_LEN + NET_EXT_BYTES];
@@ -47,7 +47,7 @@ static int for_us(const struct received *p)
 /* Whether it may come in here; else counts why. */
 static int acceptable(const struct received *p)
 {
-  if (!p->nif->netif)
+  if (p->flags & NET_IN_LOOPED)
     return 1;
   if (!good_source(p)) {
     p->s->stats.ip_source++;
@@ -82,7 +82,7 @@ static void describe(const struct received *p, struct net_ip_info *ip)
   ip->tos = p->r.tclass;
   ip->ttl = p->r.hops;
   ip->alert = p->alert;
-  ip->broadcast = (uint8_t)(p->broadcast || net_ip6_is_multicast(p->r.dst));
+  ip->broadcast = p->flags & NET_IN_BROADCAST || net_ip6_is_multicast(p->r.dst);
   ip->header = p->header;
   ip->header_len = p->at;
 }
@@ -285,13 +285,13 @@ static struct lwt_buf *strip(struct received *p, struct lwt_buf *packet)
   return pull(packet, NET_IPV6_LEN);
 }
 
-void net_ipv6_input(struct net_if *nif, struct lwt_buf *packet, int broadcast)
+void net_ipv6_input(struct net_if *nif, struct lwt_buf *packet, unsigned flags)
 {
   struct received p;
 
   p.nif = nif;
   p.s = nif->s;
-  p.broadcast = broadcast;
+  p.flags = flags;
   p.alert = 0;
   p.s->stats.ip_rx++;
   packet = strip(&p, packet);

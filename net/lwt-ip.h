@@ -171,9 +171,11 @@ LWT_API void lwt_ip_unwatch(struct lwt_stack *stack, struct lwt_ip_watch *watch)
 
 struct lwt_ip_udp_options {
   uint32_t interface;  /* receive and send there only; 0: everywhere */
-  uint8_t ttl;         /* 0: the stack's */
+  uint8_t ttl;         /* 0: the stack's; 1 to groups */
   uint8_t tos;
   uint8_t anonymous;   /* send from 0.0.0.0, which only broadcasts may (DHCP) */
+  uint8_t no_loop;     /* what is sent to a group does not come back to us */
+  uint8_t no_broadcast; /* refuse to send to broadcast addresses (LWT_EACCES) */
 };
 
 /* A UDP endpoint as by lwt_stack_udp(), with options.  Endpoints on different
@@ -183,6 +185,27 @@ struct lwt_ip_udp_options {
 LWT_API int lwt_ip_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
                             const struct lwt_ip_udp_options *options,
                             struct lwt_udp **udp);
+
+/* ---- Multicast ----------------------------------------------------------- */
+
+/* Receive what is sent to the group on this interface, from any source.  A group
+ * is joined on the link when the first endpoint asks for it, and left with the
+ * last.  Errors: LWT_EINVAL (no group, or one that everybody is in; the loopback
+ * interface), LWT_ENODEV, LWT_ENOTSUP (family, no such endpoint), LWT_ENOBUFS
+ * (max_groups), LWT_ENOMEM, LWT_ECONNABORTED (the stack is gone). */
+LWT_API int lwt_ip_join(struct lwt_udp *udp, uint32_t interface,
+                        const struct lwt_addr *group);
+
+/* The same from n sources only, or (exclude) from all but these; replaces what the
+ * endpoint asked for before.  More errors: LWT_EINVAL (a source that is no host);
+ * LWT_ENOBUFS: more than 64, or together with other endpoints'. */
+LWT_API int lwt_ip_join_sources(struct lwt_udp *udp, uint32_t interface,
+                                const struct lwt_addr *group, int exclude,
+                                const struct lwt_addr *sources, size_t n);
+
+/* LWT_EADDRNOTAVAIL: it was not joined. */
+LWT_API int lwt_ip_leave(struct lwt_udp *udp, uint32_t interface,
+                         const struct lwt_addr *group);
 
 #ifdef __cplusplus
 }

@@ -71,6 +71,7 @@ struct lwt_net_config {
   /* Limits, each with a counter that shows it (struct lwt_net_stats). */
   uint32_t max_neighbours;  /* of each interface, default 512 */
   uint32_t max_routes;      /* in the table, default 256 */
+  uint32_t max_groups;      /* multicast, of each interface, default 64 */
   uint32_t max_waiting;     /* packets that wait for one neighbour, default 16 */
   uint32_t max_reassembly;  /* memory of fragments, default 4 MiB */
   uint32_t max_udp;         /* UDP endpoints, default 1024 */
@@ -147,6 +148,11 @@ struct lwt_net_config {
   X(nd_redirects)     /* believed */                                          \
   X(mld_rx) X(mld_tx)                                                         \
   X(mld_malformed)                                                            \
+  /* IGMP */                                                                  \
+  X(igmp_rx) X(igmp_tx)                                                       \
+  X(igmp_malformed)                                                           \
+  X(igmp_checksum)                                                            \
+  X(igmp_ignored)     /* from beyond the link, reports, unknown types */      \
   /* UDP */                                                                   \
   X(udp_rx) X(udp_tx)                                                         \
   X(udp_malformed)                                                            \

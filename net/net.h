@@ -27,9 +27,12 @@
 
 #include <string.h>
 
-enum { NET_PROTO_ICMP = 1, NET_PROTO_TCP = 6, NET_PROTO_UDP = 17 };
+enum { NET_PROTO_ICMP = 1, NET_PROTO_IGMP = 2, NET_PROTO_TCP = 6, NET_PROTO_UDP = 17 };
+
+#define NET_ALL_HOSTS 0xe0000001u /* 224.0.0.1 */
 
 struct net_frag;
+struct net_member;
 struct net_udp_table;
 struct net_tcp;
 
@@ -69,11 +72,10 @@ struct net_stack {
   struct net_udp_table *udp;
   struct net_tcp *tcp;
   struct lwt_net_pcap *pcap, *own_pcap; /* own: freed with the stack */
+  struct net_member *members; /* of multicast groups; group.h */
   struct lwt_ip_watch *watches, *next_watch;
   struct net_event events[NET_EVENT_MAX];
   struct lwt__task events_turn;
-  struct lwt_buf *loop, **loop_end; /* packets to ourselves */
-  uint32_t loop_len;
   struct lwt__task loop_turn;
   uint64_t random_count;
   uint64_t icmp_tokens, icmp_filled; /* token bucket */
@@ -94,6 +96,8 @@ int net_ether_send(struct net_if *nif, const uint8_t dst[6], uint16_t type,
                    struct lwt_buf *packet);
 /* The same for a frame with its header. */
 int net_ether_transmit(struct net_if *nif, struct lwt_buf *frame);
+/* The address of an IPv4 group (RFC 1112 6.4). */
+void net_ether_group4(uint32_t group, uint8_t mac[6]);
 void net_ether_input(struct net_if *nif, struct lwt_buf *frame);
 void net_arp_input(struct net_if *nif, struct lwt_buf *packet);
 
@@ -139,14 +143,17 @@ struct net_ip_info {
   const uint8_t *header; /* function returns, for ICMP errors to quote */
 };
 
-/* From Ethernet (broadcast: its destination), or on the loopback interface from
- * ourselves. */
-void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, int broadcast);
+/* Flags of a packet that comes in. */
+enum { NET_IN_BROADCAST = 1, /* its Ethernet destination is */
+       NET_IN_LOOPED = 2 };  /* it is our own */
+void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, unsigned flags);
 
 /* Receive what we have sent to ourselves. */
 void net_ip_loop_turn(struct lwt__task *task);
-/* Send a packet to ourselves, on the next loop turn.  Takes packet. */
-int net_ip_loop(struct net_stack *s, struct lwt_buf *packet);
+/* To ourselves, as if it came in there, on the next loop turn.  Takes packet. */
+int net_ip_loop(struct net_if *nif, struct lwt_buf *packet);
+/* The same with a copy of what is sent to a group that we are in.  Borrows. */
+void net_ip_loop_copy(struct net_if *nif, const struct lwt_buf *packet);
 
 struct net_ipv4_repr;
 /* As net_ip_send() below; of r: src, dst, proto, tos, ttl, df. */
@@ -201,6 +208,8 @@ int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr);
 int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr);
 /* The same for a host of a network with this prefix, whatever our networks are. */
 int net_ip_is_host(const struct lwt_addr *addr, uint8_t prefix);
+/* Whether it is a group that somebody may join. */
+int net_ip_is_group(const struct lwt_addr *addr);
 int net_ip_is_any(const struct lwt_addr *addr);
 int net_ip_is_loopback(const struct lwt_addr *addr);
 int net_ip_is_link_local6(const struct lwt_addr *addr);
@@ -288,6 +297,8 @@ void net_icmp_hand_over(struct net_stack *s, const struct net_icmp_error *error)
 /* A packet of ours (from its IP header on) that found no neighbour.  Borrows. */
 void net_icmp_no_neighbour(struct net_stack *s, const struct lwt_buf *packet);
 void net_icmp_input(struct net_stack *s, const struct net_ip_info *ip,
+                    struct lwt_buf *packet);
+void net_igmp_input(struct net_stack *s, const struct net_ip_info *ip,
                     struct lwt_buf *packet);
 void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment);

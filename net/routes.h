@@ -38,6 +38,7 @@ enum net_hop_kind { NET_HOP_SELF, NET_HOP_BROADCAST, NET_HOP_MULTICAST,
 
 struct net_hop {
   enum net_hop_kind kind;
+  uint8_t no_loop;     /* MULTICAST: not to ourselves too */
   struct net_if *nif;  /* where it leaves; SELF: the loopback interface */
   uint16_t mtu;        /* of the path */
   struct lwt_addr src; /* to be used if there is none yet; family 0: none */

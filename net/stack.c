@@ -3,6 +3,7 @@
  *
  * Start reading net/ here, after net.h; input is in interface.c.
  */
+#include "group.h"
 #include "neighbour.h"
 #include "pcap.h"
 #include "wire.h"
@@ -104,7 +105,6 @@ static void destroy(struct net_stack *s)
   net_timers_fini(&s->timers);
   lwt__task_stop(&s->loop_turn);
   lwt__task_stop(&s->events_turn);
-  lwt_buf_free_queue(s->loop);
   if (s->own_pcap)
     lwt_net_pcap_free(s->own_pcap);
   lwt__free((void *)(uintptr_t)s->config.hosts);
@@ -201,6 +201,7 @@ static void set_defaults(struct net_stack *s)
   c->ttl = (uint8_t)or_default(c->ttl, 64);
   c->max_neighbours = or_default(c->max_neighbours, 512);
   c->max_routes = or_default(c->max_routes, 256);
+  c->max_groups = or_default(c->max_groups, 64);
   c->max_waiting = or_default(c->max_waiting, 16);
   c->max_reassembly = or_default(c->max_reassembly, 4u << 20);
   c->max_udp = or_default(c->max_udp, 1024);
@@ -328,7 +329,6 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
   memset(s, 0, sizeof *s);
   s->stack.ops = &stack_ops;
   s->config = *config;
-  s->loop_end = &s->loop;
   s->loop_turn.fn = net_ip_loop_turn;
   s->events_turn.fn = net_events_turn;
   s->route_age = 1;
@@ -372,6 +372,7 @@ static void dump_interface(const struct net_if *nif, FILE *out)
   for (a = nif->addrs; a; a = a->next)
     fprintf(out, "  address %s/%u %s\n",
             lwt_addr_format(&a->addr, text, sizeof text), a->prefix, states[a->state]);
+  net_groups_dump(nif, out);
   net_neighbours_dump(nif, out);
 }
 

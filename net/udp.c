@@ -7,7 +7,7 @@
  * known yet waits for it (struct pending); the bytes are read when it is.
  */
 #include "checksum.h"
-#include "net.h"
+#include "group.h"
 #include "wire.h"
 
 #include <string.h>
@@ -168,6 +168,39 @@ drop:
   return NULL;
 }
 
+/* A group's datagrams are for those who joined it, and those of 224.0.0.1 or a
+ * broadcast address for all who have the port. */
+static int listens(const struct endpoint *e, const struct net_ip_info *ip, uint16_t port)
+{
+  if (!fits(e, &ip->dst, port, ip->nif->index))
+    return 0;
+  return !net_ip_is_group(&ip->dst) ||
+         net_group_wants(e->s, e, ip->nif->index, &ip->dst, &ip->src);
+}
+
+/* To everybody who listens, each with slices of its own. */
+static void deliver_all(struct net_stack *s, const struct net_ip_info *ip,
+                        const struct net_udp_repr *r, struct lwt_buf *packet)
+{
+  struct endpoint *e, *next;
+  struct lwt_buf *copy;
+  int found = 0;
+
+  for (e = *bucket_of(s, r->dst); e; e = next) {
+    next = e->next; /* input runs held: nobody closes it meanwhile */
+    if (!listens(e, ip, r->dst))
+      continue;
+    found = 1;
+    copy = lwt_buf_slice(packet, 0, packet->total);
+    if (copy)
+      deliver(e, ip, r, copy);
+    else
+      s->stats.no_memory++;
+  }
+  s->stats.udp_no_port += !found;
+  lwt_buf_free(packet);
+}
+
 void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment)
 {
@@ -178,15 +211,19 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
   segment = check(s, ip, &r, segment);
   if (!segment)
     return;
-  e = find(s, &ip->dst, r.dst, ip->nif->index);
-  if (!e) {
-    s->stats.udp_no_port++;
-    net_icmp_no_port(s, ip, segment);
-    lwt_buf_free(segment);
+  segment->flags = 0;
+  if (ip->broadcast) {
+    deliver_all(s, ip, &r, lwt_buf_pull(segment, NET_UDP_LEN));
     return;
   }
-  segment->flags = 0;
-  deliver(e, ip, &r, lwt_buf_pull(segment, NET_UDP_LEN));
+  e = find(s, &ip->dst, r.dst, ip->nif->index);
+  if (e) {
+    deliver(e, ip, &r, lwt_buf_pull(segment, NET_UDP_LEN));
+    return;
+  }
+  s->stats.udp_no_port++;
+  net_icmp_no_port(s, ip, segment);
+  lwt_buf_free(segment);
 }
 
 void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error)
@@ -237,6 +274,7 @@ static int emit(struct endpoint *e, const struct net_hop *hop, const struct lwt_
     .src = e->addr.port, .dst = to->port, .total = (uint16_t)(len + NET_UDP_LEN)
   };
   struct lwt_addr src = e->options.anonymous ? net_addr4(0, 0) : hop->src;
+  uint8_t ttl = e->options.ttl ? e->options.ttl : hop->kind == NET_HOP_MULTICAST;
   struct lwt_buf *packet = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, (uint32_t)len);
   int error;
 
@@ -250,7 +288,7 @@ static int emit(struct endpoint *e, const struct net_hop *hop, const struct lwt_
   net_csum_finish_for(hop->nif->offloads, &src, to, NET_PROTO_UDP, 6, packet);
   s->stats.udp_tx++;
   error = net_ip_send_on(s, hop, &src, to, NET_PROTO_UDP, e->options.tos,
-                         e->options.ttl, 0, packet);
+                         ttl, 0, packet);
   return error == LWT_ENOBUFS ? 0 : error; /* dropped for want of room */
 }
 
@@ -317,6 +355,13 @@ static const struct net_hop *way(struct endpoint *e, const struct lwt_addr *to,
     hop = net_hop_cached(e->s, to, &e->addr, error);
   if (!*error && e->options.anonymous && hop->kind != NET_HOP_BROADCAST)
     *error = LWT_ENETUNREACH;
+  if (!*error && e->options.no_broadcast && hop->kind == NET_HOP_BROADCAST)
+    *error = LWT_EACCES;
+  if (!*error && e->options.no_loop && hop->kind == NET_HOP_MULTICAST) {
+    *room = *hop;
+    room->no_loop = 1;
+    hop = room;
+  }
   e->s->stats.ip_no_route += *error == LWT_ENETUNREACH;
   return hop;
 }
@@ -389,6 +434,7 @@ static void detach(struct endpoint *e)
     link = &(*link)->next;
   *link = e->next;
   s->udp->count--;
+  net_group_leave_all(s, e);
   e->s = NULL;
   while ((item = e->queue)) {
     e->queue = item->next;
@@ -506,6 +552,41 @@ int lwt_ip_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
   if (options->interface && !net_if_find(s, options->interface))
     return LWT_ENODEV;
   return open_on(s, addr, options, udp);
+}
+
+/* ---- Groups ------------------------------------------------------------ */
+
+static struct endpoint *alive(struct lwt_udp *udp, int *error)
+{
+  struct endpoint *e = (struct endpoint *)udp;
+
+  *error = udp->ops != &udp_ops ? LWT_ENOTSUP : e->s ? 0 : LWT_ECONNABORTED;
+  if (!*error)
+    net_clock(e->s);
+  return e;
+}
+
+int lwt_ip_join(struct lwt_udp *udp, uint32_t interface, const struct lwt_addr *group)
+{
+  return lwt_ip_join_sources(udp, interface, group, 1, NULL, 0);
+}
+
+int lwt_ip_join_sources(struct lwt_udp *udp, uint32_t interface,
+                        const struct lwt_addr *group, int exclude,
+                        const struct lwt_addr *sources, size_t n)
+{
+  int error;
+  struct endpoint *e = alive(udp, &error);
+
+  return error ? error : net_group_join(e->s, e, interface, group, exclude, sources, n);
+}
+
+int lwt_ip_leave(struct lwt_udp *udp, uint32_t interface, const struct lwt_addr *group)
+{
+  int error;
+  struct endpoint *e = alive(udp, &error);
+
+  return error ? error : net_group_leave(e->s, e, interface, group);
 }
 
 int net_udp_init(struct net_stack *s)

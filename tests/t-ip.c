@@ -99,7 +99,7 @@ static void test_drops(void)
   static const char *const sources[] = { "0.0.0.0",   "255.255.255.255", "224.0.0.1",
                                          "10.0.0.255", "127.0.0.1",      "10.0.0.2",
                                          "240.0.0.1", "0.1.2.3" };
-  static const char *const others[] = { "10.0.0.3", "127.0.0.1", "224.0.0.1",
+  static const char *const others[] = { "10.0.0.3", "127.0.0.1", "224.0.0.2",
                                         "10.0.1.255", "0.0.0.0" };
   uint32_t i, bits = 0;
 
@@ -410,7 +410,7 @@ static void test_routes(void)
   lwt_drop(try_udp("10.0.0.255"));
   got("* 10.0.0.2>10.0.0.255 udp 7>1000 len 1 'x'");
   lwt_drop(try_udp("224.1.2.3"));
-  got("03 10.0.0.2>224.1.2.3 udp 7>1000 len 1 'x'");
+  got("03 10.0.0.2>224.1.2.3 ttl 1 udp 7>1000 len 1 'x'");
   ok(!memcmp(lab_seen, "\x01\x00\x5e\x01\x02\x03", 6), "a group's address");
   p = try_udp("0.0.0.5");
   is_int(lwt_error(p).code, LWT_ENETUNREACH, "nobody is 0.0.0.5");
