@@ -8,6 +8,8 @@
  */
 #include "tcp.h"
 
+#define MAX_WINDOW (UINT32_C(65535) << 14) /* RFC 7323 2.3 */
+
 void net_tcp_wait_free(struct net_stack *s, struct tcp_wait *w)
 {
   net_tcp_remove(s, &w->node);
@@ -152,6 +154,10 @@ void net_tcp_wait_input(struct net_stack *s, struct tcp_wait *w,
     return;
   if (seq_gt(r->seq, w->rcv_nxt + w->rcv_wnd) || seq_lt(r->seq + len, w->rcv_nxt)) {
     s->stats.tcp_outside++;
+    challenge(s, w);
+  } else if (r->ack - w->snd_nxt + MAX_WINDOW > MAX_WINDOW) {
+    /* Of what was never sent, or from another age (RFC 5961 5). */
+    s->stats.tcp_bad_acks++;
     challenge(s, w);
   } else if (w->fin_wait_2) {
     input_fin_wait_2(s, w, r);

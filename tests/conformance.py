@@ -17,6 +17,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "confor
 from www_client import done, need, ok, skip  # noqa: E402
 import cases_ip  # noqa: E402,F401
 import cases_open  # noqa: E402,F401
+import cases_data  # noqa: E402,F401
 import cases_state  # noqa: E402,F401
 import cases_flood  # noqa: E402,F401
 from cases import CASES  # noqa: E402

@@ -272,8 +272,10 @@ def _(lab, name):
 def _(lab, name):
     c = reach(lab, name)
     c.say(b"more")
-    p = c.wait(lambda p: not p.payload)
-    check(p.ack == c.seq or p.flags & RST, "not taken", p)
+    if name == "FIN-WAIT-1":
+        c.ack = (c.theirs + 1) % MOD
+        c.send()
+    c.wait(lambda p: p.ack == c.seq or p.flags & RST, what="not taken")
 
 
 @case("9293-3.6", "CLOSE-WAIT: what was not sent is sent when the window opens, then the FIN")
@@ -369,7 +371,8 @@ def _(lab, name):
     check(p.payload == b"abc" and p.ack == c.seq, "ended", p)
 
 
-@case("9293-MUST-30,31", "urgent data of any length come in line")
+@case("9293-MUST-30,31", "urgent data of any length come in line",
+      linux="keeps the last byte apart")
 def _(lab):
     for length in [1, 100, 1460]:
         c = Conn(lab, ECHO)

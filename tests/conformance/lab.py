@@ -66,6 +66,7 @@ class Lab:
             sh("ip -n %s link set %s up gso_max_segs 1" % (ns, dev))
         sh("ip -n %s-k link set lo up" % self.ns)
         sh("ip -n %s-k addr add %s/16 brd + dev k0" % (self.ns, TARGET))
+        sh("ip netns exec %s-k sysctl -qw net.ipv4.tcp_invalid_ratelimit=0" % self.ns)
         self.start(self.ns + "-k", "--net=sockets", "--addr=0.0.0.0")
 
     def start(self, ns, *args):
