@@ -98,13 +98,34 @@ static void partial_ack(struct tcp_conn *c, uint32_t bytes)
   }
 }
 
+/* All that was in flight was sent once, at the same time, and has arrived. */
+static int delivered_whole(struct tcp_conn *c, uint32_t ack, struct tcp_delivery *d)
+{
+  struct tcp_map *m = &c->sent;
+  struct tcp_sent *sent = m->at + m->first;
+  uint64_t rtt = c->stack->now - sent->time;
+
+  if (m->n != 1 || sent->flags || sent->end != ack || m->at != m->small)
+    return 0;
+  d->bytes = ack - c->snd_una;
+  c->rack.time = sent->time;
+  c->rack.fack = c->rack.end = ack;
+  c->rack.rtt = rtt;
+  d->rtt = rtt + !rtt;
+  if (!c->rack.min_rtt || d->rtt < c->rack.min_rtt)
+    c->rack.min_rtt = d->rtt;
+  m->n = 0;
+  return 1;
+}
+
 static void advance(struct tcp_conn *c, const struct tcp_repr *r,
                     struct tcp_delivery *d)
 {
   uint32_t bytes = r->ack - c->snd_una;
 
   measure(c, r);
-  net_tcp_sent_acked(c, r->ack, d);
+  if (!delivered_whole(c, r->ack, d))
+    net_tcp_sent_acked(c, r->ack, d);
   release(c, r->ack);
   c->retransmits = 0;
   c->progress = c->stack->now;
@@ -124,7 +145,7 @@ static void advance(struct tcp_conn *c, const struct tcp_repr *r,
     c->t_rexmit = c->t_loss = LWT_NEVER;
   else if (c->mode != TCP_RECOVERY)
     net_tcp_rexmit_start(c);
-  if (c->mode == TCP_OPEN && c->snd_una != c->snd_nxt)
+  if (c->snd_una != c->snd_nxt)
     net_tcp_tlp_start(c);
   if (c->persist) {
     c->persist = 0;
@@ -176,8 +197,11 @@ static void window_opened(struct tcp_conn *c)
 static void detect(struct tcp_conn *c, const struct tcp_repr *r,
                    const struct tcp_delivery *d)
 {
-  uint32_t lost = net_tcp_rack_detect(c, d);
+  uint32_t lost;
 
+  if (!c->sack_on)
+    return;
+  lost = net_tcp_rack_detect(c, d);
   if (c->rack.tlp && net_tcp_tlp_ack(c, r, d) && c->mode == TCP_OPEN) {
     c->ssthresh = c->cc->ssthresh(c, c->snd_nxt - c->snd_una + d->bytes);
     c->cwnd = c->ssthresh;
@@ -216,7 +240,7 @@ int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
   else if (new_window)
     window_opened(c);
   c->delivered += d.bytes;
-  if (c->sack_on)
+  if (c->sent.sacked | c->mode | c->rack.tlp | c->rack.in_dsack_round | d.dsack)
     detect(c, r, &d);
   if (new_window)
     net_tcp_work(c);
