@@ -397,6 +397,11 @@ static int port_send(struct lwt_netif *netif, struct lwt_buf *packet)
     lwt_buf_free(packet);
     return LWT_EMSGSIZE;
   }
+  if (queue_free(p, now) < len && p->link.config.drop) {
+    hub->stats.queue_full++;
+    lwt_buf_free(packet);
+    return 0;
+  }
   if (queue_free(p, now) < len) {
     netif->stats.tx_dropped++;
     hub->stats.queue_full++;
@@ -411,6 +416,8 @@ static int port_send(struct lwt_netif *netif, struct lwt_buf *packet)
     p->now_sent += len;
   }
   net_pcap_write(hub->pcap, now, packet);
+  if (p->link.config.mark && net_link_backlog(&p->link, now) >= p->link.config.mark)
+    net_link_mark(packet);
   transmit(p, now, packet);
   return 0;
 }

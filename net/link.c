@@ -8,6 +8,8 @@
 #include "link.h"
 
 #include "checksum.h"
+#include "net.h"
+#include "wire.h"
 
 #define MILLION 1000000u
 
@@ -79,6 +81,19 @@ struct net_fate net_link_send(struct net_link *link, uint64_t *random, uint64_t 
     fate.copies = 2;
   fate.corrupt = (uint8_t)happens(random, c->corrupt);
   return fate;
+}
+
+void net_link_mark(struct lwt_buf *packet)
+{
+  uint8_t *ip = packet->data + NET_ETHER_LEN;
+  uint16_t old;
+
+  if (packet->len < NET_ETHER_LEN + NET_IPV4_LEN || ip[0] >> 4 != 4 || !(ip[1] & 3))
+    return;
+  old = (uint16_t)net_get16(ip);
+  ip[1] |= 3;
+  net_put16(ip + 10, net_csum_update((uint16_t)net_get16(ip + 10), old,
+                                     (uint16_t)net_get16(ip)));
 }
 
 struct lwt_buf *net_link_corrupt(struct lwt_buf *packet, uint64_t *random)

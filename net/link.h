@@ -34,6 +34,9 @@ uint64_t net_link_drained(const struct net_link *link, uint64_t bytes);
 struct net_fate net_link_send(struct net_link *link, uint64_t *random, uint64_t now,
                               uint32_t len);
 
+/* Say that there is congestion, if it is an IPv4 packet of ECN (RFC 3168). */
+void net_link_mark(struct lwt_buf *packet);
+
 /* packet with one bit flipped, in memory of its own.  Takes packet; NULL when
  * memory is out. */
 struct lwt_buf *net_link_corrupt(struct lwt_buf *packet, uint64_t *random);

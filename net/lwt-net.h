@@ -93,6 +93,7 @@ struct lwt_net_config {
   uint64_t tcp_rto_min;         /* retransmission timeout, default 200 ms */
   uint64_t tcp_delayed_ack;     /* default 40 ms, less than 500 ms */
   uint32_t tcp_without;         /* enum lwt_net_tcp_option: not to be used */
+  uint32_t tcp_with;            /* LWT_NET_TCP_ECN: ask for it when connecting */
   const char *tcp_congestion;   /* "cubic" (default) or "newreno" */
 };
 
@@ -177,6 +178,9 @@ struct lwt_net_config {
   X(tcp_tail_probes)  /* of RFC 8985 */                                       \
   X(tcp_reordering)   /* connections on a path that reorders */               \
   X(tcp_spurious)     /* recoveries that were for nothing, undone */          \
+  X(tcp_ecn_marked)   /* segments that a router marked */                     \
+  X(tcp_ecn_reduced)  /* reactions to marks of our segments */                \
+  X(tcp_paced)        /* times that a burst was held back */                  \
   X(tcp_probes)       /* of a closed window */                                \
   X(tcp_keepalives)                                                           \
   X(tcp_out_of_order)                                                         \
@@ -266,6 +270,9 @@ struct lwt_net_link {
   uint64_t bandwidth; /* bit/s of the port, 0: no limit */
   uint32_t queue;     /* bytes that wait to be sent, default 1 MiB; beyond it,
                          send() says LWT_ENOBUFS */
+  uint32_t mark;      /* bytes that wait from which on packets of ECN are marked;
+                         0: never */
+  uint8_t drop;       /* beyond `queue` drop, as a router does */
 };
 
 struct lwt_net_hub_config {

@@ -192,6 +192,7 @@ void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
     s->stats.tcp_malformed++;
     goto drop;
   }
+  r.ce = (ip->tos & 3) == 3;
   input(s, ip, &r, lwt_buf_pull(segment, r.header));
   return;
 drop:

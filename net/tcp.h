@@ -19,6 +19,8 @@
  *   tcp_recover.c   recovery: begun, ended, undone
  *   tcp_cc.c        congestion control: what all algorithms share, NewReno
  *   tcp_cubic.c     CUBIC
+ *   tcp_ecn.c       congestion that routers tell
+ *   tcp_pace.c      windows spread over round trips
  *   tcp_output.c    what to send now
  *   tcp_segment.c   one segment made and sent
  *   tcp_timer.c     retransmission, persist, delayed ACK, keep-alive
@@ -50,7 +52,9 @@ enum {
   TCP_RST = 4,
   TCP_PSH = 8,
   TCP_ACK = 16,
-  TCP_URG = 32
+  TCP_URG = 32,
+  TCP_ECE = 64,
+  TCP_CWR = 128
 };
 
 enum { TCP_HEADER = 20, TCP_HEADER_MAX = 60, TCP_SACKS = 4 };
@@ -61,7 +65,8 @@ enum {
   TCP_OPT_TS = LWT_NET_TCP_TIMESTAMPS,
   TCP_OPT_SACK_OK = LWT_NET_TCP_SACK,
   TCP_OPT_MSS = 8,
-  TCP_OPT_ALL = 15
+  TCP_OPT_ALL = 15,
+  TCP_OPT_ECN = 16 /* no option: what the flags of the SYNs agreed on */
 };
 
 struct tcp_repr {
@@ -73,6 +78,7 @@ struct tcp_repr {
   uint16_t mss;
   uint8_t scale;
   uint8_t n_sacks;
+  uint8_t ce;        /* the packet was marked (RFC 3168) */
   uint32_t tsval, tsecr;
   struct tcp_range sacks[TCP_SACKS];
   uint32_t header;   /* its length with options (parsed) */
@@ -103,7 +109,9 @@ enum {
   TCP_MSS_DEFAULT6 = 1220,
   TCP_MSS_MIN = 88,       /* a peer that asks for less pays with headers */
   TCP_SCALE_MAX = 14,
-  TCP_BLOCKS_MAX = 128,   /* holes in what came out of order */
+  TCP_BLOCKS_MIN = 128,   /* holes in what came out of order: for a small buffer, */
+  TCP_BLOCKS_MAX = 1024,  /* and a large one, */
+  TCP_BLOCK_BYTES = 1024, /* so that they take four times the buffer at worst */
   TCP_COPY_MAX = 1024,    /* shorter payload is moved to the page before it */
   TCP_SEND_COPY_MAX = 256, /* shorter slices to send are copied together */
   TCP_INLINE_MAX = 128,    /* payload that is sent in the header's page */
@@ -215,6 +223,9 @@ struct tcp_conn {
   unsigned probe_loss : 1;  /* t_loss is for a tail loss probe */
   unsigned cwnd_limited : 1;
   unsigned syn_lost : 2;    /* retransmissions of the SYN, 2: or more */
+  unsigned ecn_on : 1;
+  unsigned ecn_echo : 1;    /* a mark came: ECE until CWR comes */
+  unsigned ecn_cwr : 1;     /* new data says CWR */
   unsigned partial : 1;     /* a partial ACK has restarted the timer */
 
   /* Sending. */
@@ -230,6 +241,9 @@ struct tcp_conn {
   const struct tcp_cc_ops *cc;
   uint64_t cc_state[8];
   struct tcp_hystart hystart;
+  uint32_t ecn_end;         /* no second reaction below this */
+  int64_t pace_credit;      /* bytes that may be sent now */
+  uint64_t pace_time;
   struct tcp_sendq sq;
 
   /* Loss. */
@@ -502,6 +516,22 @@ void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,
 uint16_t net_tcp_our_mss(struct net_stack *s, const struct lwt_addr *remote);
 /* Scale of a receive buffer's window. */
 uint8_t net_tcp_scale_for(uint32_t buffer);
+
+/* ---- tcp_ecn.c, tcp_pace.c --------------------------------------------- */
+
+/* A segment that was taken has ECE, CWR or CE. */
+void net_tcp_ecn_input(struct tcp_conn *c, const struct tcp_repr *r);
+/* cwnd was reduced, for whatever reason. */
+void net_tcp_ecn_reduced(struct tcp_conn *c);
+
+#define TCP_PACE_RTT LWT_MS(2)
+/* Whether new data may go out now; if not, t_retry says when. */
+int net_tcp_pace(struct tcp_conn *c);
+static inline int net_tcp_is_paced(const struct tcp_conn *c)
+{
+  return c->srtt >= TCP_PACE_RTT &&
+         !(c->stack->config.tcp_without & LWT_NET_TCP_PACING);
+}
 
 /* ---- tcp_timer.c ------------------------------------------------------- */
 

@@ -203,7 +203,7 @@ static void detect(struct tcp_conn *c, const struct tcp_repr *r,
     return;
   lost = net_tcp_rack_detect(c, d);
   if (c->rack.tlp && net_tcp_tlp_ack(c, r, d) && c->mode == TCP_OPEN) {
-    c->ssthresh = c->cc->ssthresh(c, c->snd_nxt - c->snd_una + d->bytes);
+    c->ssthresh = c->cc->ssthresh(c, net_tcp_flight(c));
     c->cwnd = c->ssthresh;
   }
   if (lost && c->mode == TCP_OPEN)

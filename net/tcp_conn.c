@@ -87,7 +87,7 @@ void net_tcp_conn_established(struct tcp_conn *c)
   if (c->syn_lost && c->rto < LWT_S(3)) /* RFC 6298 5.7 */
     c->rto = LWT_S(3);
   net_tcp_conn_mss(c);
-  c->rack.fack = c->snd_una;
+  c->rack.fack = c->ecn_end = c->snd_una;
   net_tcp_cc_init(c);
   net_tcp_wake(c);
 }

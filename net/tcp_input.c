@@ -24,6 +24,8 @@ static void take_syn(struct tcp_conn *c, const struct tcp_repr *r)
   c->ts_recent = r->tsval;
   c->ts_recent_time = c->stack->now;
   c->scale_on = !!(both & TCP_OPT_SCALE);
+  c->ecn_on = (r->flags & (TCP_ACK | TCP_ECE | TCP_CWR)) == (TCP_ACK | TCP_ECE) &&
+              c->stack->config.tcp_with & LWT_NET_TCP_ECN && !c->syn_lost;
   if (c->scale_on) {
     c->snd_scale = r->scale;
     c->rcv_scale = net_tcp_scale_for(c->rcv_buffer);
@@ -192,6 +194,11 @@ static uint32_t trim(struct tcp_conn *c, const struct tcp_repr *r,
 static void out_of_order(struct tcp_conn *c, uint32_t seq, uint32_t len,
                          struct lwt_buf *payload)
 {
+  c->reass.max_blocks = c->rcv_buffer / TCP_BLOCK_BYTES;
+  if (c->reass.max_blocks < TCP_BLOCKS_MIN)
+    c->reass.max_blocks = TCP_BLOCKS_MIN;
+  if (c->reass.max_blocks > TCP_BLOCKS_MAX)
+    c->reass.max_blocks = TCP_BLOCKS_MAX;
   if (net_tcp_reass_has(&c->reass, seq, seq + len))
     twice(c, seq, seq + len);
   if (net_tcp_reass_add(&c->reass, seq, seq + len, payload,
@@ -350,6 +357,8 @@ void net_tcp_conn_input(struct tcp_conn *c, const struct tcp_repr *r,
     lwt_buf_free(payload);
     return;
   }
+  if (c->ecn_on && (r->ce || r->flags & (TCP_ECE | TCP_CWR)))
+    net_tcp_ecn_input(c, r);
   if (r->len || r->flags & TCP_FIN) {
     input_text(c, r, payload);
     net_tcp_work(c);

@@ -61,8 +61,11 @@ static void send_syn_ack(struct tcp_half *h)
   struct net_stack *s = h->stack;
   struct lwt_addr local, remote;
   struct tcp_repr r = { .flags = TCP_SYN | TCP_ACK, .seq = h->iss, .ack = h->irs + 1,
-                        .window = (uint16_t)h->wnd, .options = h->options };
+                        .window = (uint16_t)h->wnd,
+                        .options = h->options & TCP_OPT_ALL };
 
+  if (h->options & TCP_OPT_ECN)
+    r.flags |= TCP_ECE;
   net_tcp_tuple_addrs(&h->node.tuple, &local, &remote);
   r.mss = net_tcp_our_mss(s, &remote);
   r.scale = net_tcp_scale_for(s->config.tcp_receive);
@@ -166,6 +169,9 @@ void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
     .options = net_tcp_syn_options(s, r->options),
     .wnd = s->config.tcp_receive < 0xffff ? s->config.tcp_receive : 0xffff
   };
+  if ((r->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR) &&
+      !(s->config.tcp_without & LWT_NET_TCP_ECN))
+    h->options |= TCP_OPT_ECN;
   h->ts_offset = net_tcp_ts_offset(s, t);
   net_timer_init(&h->timer, half_timer);
   net_tcp_insert(s, &h->node);
@@ -197,6 +203,7 @@ static struct tcp_conn *promote(struct net_stack *s, struct tcp_half *h,
   c->ts_recent_time = s->now;
   c->sack_on = !!(h->options & TCP_OPT_SACK_OK);
   c->scale_on = !!(h->options & TCP_OPT_SCALE);
+  c->ecn_on = !!(h->options & TCP_OPT_ECN);
   c->syn_lost = h->retransmits > 2 ? 2 : h->retransmits;
   if (c->scale_on) {
     c->snd_scale = h->snd_scale;

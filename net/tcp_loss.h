@@ -30,7 +30,7 @@ enum {
   TCP_SENT_LOST = 2,
   TCP_SENT_AGAIN = 4,  /* more than once */
   TCP_SENT_SMALL = 3,  /* ranges without memory of their own */
-  TCP_SENT_MAX = 512   /* ranges of a connection: 8 KiB */
+  TCP_SENT_MAX = 1024  /* ranges of a connection: 16 KiB */
 };
 
 /* It begins where the one before ends, the first at snd_una. */
@@ -139,6 +139,7 @@ struct tcp_undo {
 
 /* Bytes that are in the network, by the best of our knowledge. */
 uint32_t net_tcp_pipe(const struct tcp_conn *c);
+uint32_t net_tcp_flight(const struct tcp_conn *c);
 void net_tcp_recovery_enter(struct tcp_conn *c);
 void net_tcp_recovery_exit(struct tcp_conn *c);
 void net_tcp_loss_enter(struct tcp_conn *c);

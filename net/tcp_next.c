@@ -29,7 +29,8 @@ static int is_plain(const struct net_if *nif, const struct lwt_buf *frame)
 
   if (frame->len < LEAST || memcmp(p, nif->mac, 6) || p[6] & 1 ||
       net_get16(p + 12) != NET_ETHER_IPV4 || p[IP] != 0x45 ||
-      net_get16(p + IP + 6) & 0x3fff || p[IP + 9] != NET_PROTO_TCP)
+      net_get16(p + IP + 6) & 0x3fff || p[IP + 9] != NET_PROTO_TCP ||
+      (p[IP + 1] & 3) == 3)
     return 0;
   if (!net_local4_on(nif, net_get32(p + IP + 16)) || p[IP + 12] == 127 ||
       net_local4_find(nif->s, net_get32(p + IP + 12)))
@@ -63,13 +64,14 @@ static int parse(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
 
   r->header = TCP_HEADER + (c->ts_on ? TIMESTAMPS : 0);
   if (p[12] >> 4 != r->header / 4 || r->header > size || r->header > total ||
-      (p[13] & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | TCP_URG)) != TCP_ACK)
+      (p[13] & (uint8_t)~TCP_PSH) != TCP_ACK)
     return 0;
   r->seq = net_get32(p + 4);
   r->ack = net_get32(p + 8);
   r->flags = p[13] & (TCP_ACK | TCP_PSH);
   r->window = net_get16(p + 14);
   r->n_sacks = 0;
+  r->ce = 0;
   r->options = 0;
   r->len = total - r->header;
   if (!c->ts_on)

@@ -180,6 +180,10 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
     }
     if (len < c->mss && !may_send_small(c, len, avail, fin))
       return;
+    if (net_tcp_is_paced(c) && !net_tcp_pace(c)) {
+      c->cwnd_limited = 1; /* as good as */
+      return;
+    }
     if (c->snd_nxt == c->snd_una && c->last_send &&
         c->stack->now - c->last_send > net_tcp_rto(c))
       net_tcp_cc_idle(c);
@@ -189,6 +193,7 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
       c->snd_small = c->snd_nxt + len;
     advance(c, len + (uint32_t)fin, fin);
     pipe += len + (uint32_t)fin;
+    c->pace_credit -= len;
   }
 }
 

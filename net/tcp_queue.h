@@ -64,6 +64,7 @@ struct tcp_block {
 struct tcp_reass {
   struct tcp_block *head, *tail;
   uint32_t blocks, slices;
+  uint32_t max_blocks; /* 0: TCP_BLOCKS_MIN */
   uint32_t stamp;
 };
 

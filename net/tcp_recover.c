@@ -32,8 +32,19 @@ static void remember(struct tcp_conn *c)
   c->undo.ssthresh = c->ssthresh;
   c->undo.again = 0;
   c->undo.stamped = 0;
-  c->undo.valid = 1;
+  /* What was sent again before this would speak for it. */
+  c->undo.valid =
+    c->sent.n && !(c->sent.at[c->sent.first].flags & TCP_SENT_AGAIN);
   memcpy(c->undo.cc, c->cc_state, sizeof c->cc_state);
+}
+
+/* In flight when the loss happened, without what limited transmit has sent
+ * (RFC 5681 3.2) and what the peer has: cwnd is what it tried. */
+uint32_t net_tcp_flight(const struct tcp_conn *c)
+{
+  uint32_t out = c->dupacks ? c->dup_flight : c->snd_nxt - c->snd_una;
+
+  return out < c->cwnd ? out : c->cwnd;
 }
 
 void net_tcp_recovery_enter(struct tcp_conn *c)
@@ -42,10 +53,10 @@ void net_tcp_recovery_enter(struct tcp_conn *c)
   lwt_trace_instant("tcp", "recovery", c->snd_una - c->iss);
   remember(c);
   c->mode = TCP_RECOVERY;
-  /* Without what limited transmit has sent (RFC 5681 3.2). */
-  c->ssthresh = c->cc->ssthresh(c, c->dupacks ? c->dup_flight : c->snd_nxt - c->snd_una);
+  c->ssthresh = c->cc->ssthresh(c, net_tcp_flight(c));
   c->cwnd = c->ssthresh;
   c->recover = c->snd_nxt;
+  net_tcp_ecn_reduced(c);
   if (!c->sack_on)
     net_tcp_sent_lose(c, c->snd_una, c->snd_una + c->mss);
   c->force = 1;
@@ -60,7 +71,7 @@ void net_tcp_loss_enter(struct tcp_conn *c)
   /* ssthresh is held while the same segment times out again (RFC 5681 3.1). */
   if (c->retransmits == 0) {
     remember(c);
-    c->ssthresh = c->cc->ssthresh(c, c->snd_nxt - c->snd_una);
+    c->ssthresh = c->cc->ssthresh(c, net_tcp_flight(c));
   }
   c->cc->timeout(c);
   c->mode = TCP_LOSS;
@@ -70,6 +81,7 @@ void net_tcp_loss_enter(struct tcp_conn *c)
   c->reno_sacked = 0;
   c->timing = 0;
   c->force = 1;
+  net_tcp_ecn_reduced(c);
   net_tcp_rack_timeout(c);
 }
 

@@ -147,9 +147,10 @@ void net_tcp_recvq_free(struct tcp_recvq *q)
 
 static struct tcp_block *block_new(struct tcp_reass *r, uint32_t start)
 {
+  uint32_t most = r->max_blocks ? r->max_blocks : TCP_BLOCKS_MIN;
   struct tcp_block *b;
 
-  if (r->blocks >= TCP_BLOCKS_MAX || !(b = lwt__alloc(sizeof *b)))
+  if (r->blocks >= most || !(b = lwt__alloc(sizeof *b)))
     return NULL;
   *b = (struct tcp_block){ .start = start, .end = start };
   r->blocks++;

@@ -11,7 +11,7 @@
 #include <lwt/trace.h>
 #include <string.h>
 
-enum { CSUM_OFFSET = 16 };
+enum { CSUM_OFFSET = 16, ECT_0 = 2 };
 
 /* A header with room for `more` bytes behind it; NULL: no memory. */
 static struct lwt_buf *make(struct net_stack *s, const struct tcp_repr *r, uint32_t more)
@@ -27,14 +27,15 @@ static struct lwt_buf *make(struct net_stack *s, const struct tcp_repr *r, uint3
 
 /* Takes segment. */
 static int transmit(struct net_stack *s, const struct lwt_addr *local,
-                    const struct lwt_addr *remote, struct lwt_buf *segment)
+                    const struct lwt_addr *remote, uint8_t tos,
+                    struct lwt_buf *segment)
 {
   if (!segment)
     return LWT_ENOMEM;
   net_csum_finish(s, local, remote, NET_PROTO_TCP, CSUM_OFFSET, segment);
   s->stats.tcp_tx++;
   lwt_trace_instant("tcp", "sent", segment->total);
-  return net_ip_send(s, local, remote, NET_PROTO_TCP, 0, 0, 1, segment);
+  return net_ip_send(s, local, remote, NET_PROTO_TCP, tos, 0, 1, segment);
 }
 
 /* What happened to a segment, for the connection: 0: on its way or lost like
@@ -77,6 +78,8 @@ static void fill_in(struct tcp_conn *c, struct tcp_repr *r, uint32_t seq, uint8_
   r->seq = seq;
   r->ack = c->rcv_nxt;
   r->flags = flags;
+  if (c->ecn_echo && !(flags & (TCP_SYN | TCP_RST)))
+    r->flags |= TCP_ECE;
   r->window = net_tcp_window(c);
   r->options = 0;
   r->n_sacks = 0;
@@ -95,19 +98,20 @@ static void acknowledged(struct tcp_conn *c)
 }
 
 /* Takes segment: made here, so that there is room for the headers. */
-static int transmit_of(struct tcp_conn *c, struct lwt_buf *segment)
+static int transmit_of(struct tcp_conn *c, uint8_t tos, struct lwt_buf *segment)
 {
   struct net_stack *s = c->stack;
 
-  if (!segment || !net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
-    return transmit(s, &c->local, &c->remote, segment);
+  if (!segment || tos ||
+      !net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
+    return transmit(s, &c->local, &c->remote, tos, segment);
   s->stats.tcp_tx++;
   return net_route_send(s, &c->route, CSUM_OFFSET, segment);
 }
 
 static int send(struct tcp_conn *c, const struct tcp_repr *r)
 {
-  return outcome(c, transmit_of(c, make(c->stack, r, 0)));
+  return outcome(c, transmit_of(c, 0, make(c->stack, r, 0)));
 }
 
 /* The header and [seq, seq + len) of the queue; NULL: no memory. */
@@ -144,14 +148,21 @@ static struct lwt_buf *make_data(struct tcp_conn *c, const struct tcp_repr *r,
 int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 {
   struct tcp_repr r;
+  uint8_t tos = 0;
   int code;
 
   if (len && seq + len == net_tcp_sendq_end(&c->sq)) /* MUST-61 */
     flags |= TCP_PSH;
+  if (c->ecn_on && len && seq == c->snd_max && !c->persist) { /* 6.1.5: new data only */
+    tos = ECT_0;
+    flags |= c->ecn_cwr ? TCP_CWR : 0;
+  }
   fill_in(c, &r, seq, flags | TCP_ACK);
-  code = outcome(c, transmit_of(c, make_data(c, &r, len)));
+  code = outcome(c, transmit_of(c, tos, make_data(c, &r, len)));
   if (code)
     return code;
+  if (tos)
+    c->ecn_cwr = 0;
   if (!c->reass.head && c->dsack.start == c->dsack.end) /* else SACK blocks are due */
     acknowledged(c);
   c->last_send = c->stack->now;
@@ -193,7 +204,7 @@ void net_tcp_send_rst(struct tcp_conn *c)
    * exact number). */
   fill_in(c, &r, c->persist ? c->snd_una : c->snd_nxt, TCP_RST | TCP_ACK);
   c->stack->stats.tcp_resets_sent++;
-  transmit(c->stack, &c->local, &c->remote, make(c->stack, &r, 0));
+  transmit(c->stack, &c->local, &c->remote, 0, make(c->stack, &r, 0));
 }
 
 uint8_t net_tcp_scale_for(uint32_t buffer)
@@ -231,6 +242,9 @@ int net_tcp_send_syn(struct tcp_conn *c)
     asked = (uint8_t)(c->ts_on * TCP_OPT_TS | c->sack_on * TCP_OPT_SACK_OK |
                       c->scale_on * TCP_OPT_SCALE);
   fill_in(c, &r, c->iss, c->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK);
+  if (c->state == TCP_SYN_SENT && !c->syn_lost &&
+      c->stack->config.tcp_with & LWT_NET_TCP_ECN)
+    r.flags |= TCP_ECE | TCP_CWR; /* a path that does not like it gets one without */
   r.window = (uint16_t)window;
   r.options = net_tcp_syn_options(c->stack, asked);
   r.mss = net_tcp_our_mss(c->stack, &c->remote);
@@ -252,7 +266,7 @@ int net_tcp_send_bare(struct net_stack *s, const struct tcp_tuple *t,
   r->src = t->local_port;
   r->dst = t->remote_port;
   local.port = remote.port = 0;
-  return transmit(s, &local, &remote, make(s, r, 0));
+  return transmit(s, &local, &remote, 0, make(s, r, 0));
 }
 
 void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,

@@ -92,10 +92,11 @@ int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
   r->dst = net_get16(bytes + 2);
   r->seq = net_get32(bytes + 4);
   r->ack = net_get32(bytes + 8);
-  r->flags = bytes[13] & 0x3f;
+  r->flags = bytes[13];
   r->window = net_get16(bytes + 14);
   r->options = 0;
   r->n_sacks = 0;
+  r->ce = 0;
   r->mss = 0;
   r->scale = 0;
   r->tsval = r->tsecr = 0;

@@ -35,7 +35,7 @@ static void header(void)
   is_int(net_tcp_parse(&r, bytes, 100, 100), 0, "a header");
   ok(r.src == 8080 && r.dst == 80 && r.seq == 0x01020304 && r.ack == 0x05060708,
      "ports and numbers");
-  ok(r.window == 0x1001 && r.flags == 0x3f && r.header == 20 && r.len == 80,
+  ok(r.window == 0x1001 && r.flags == 0xff && r.header == 20 && r.len == 80,
      "window, flags, lengths");
   is_int(net_tcp_parse(&r, bytes, 19, 19), LWT_EBADMSG, "too short");
   bytes[12] = 0x40;

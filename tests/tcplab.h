@@ -9,7 +9,8 @@
  *   quiet()                          and nothing more
  *   advance(LWT_MS(40))              time passes
  *
- * A segment: flags (S F R P A), sequence number, then what applies of
+ * A segment: flags (S F R P A, E and C for ECE and CWR), sequence number, then what
+ * applies of
  *   ack N   win N   len N   'text'   mss N   ws N   sok   ts V/E   sack A-B ...
  * in this order.  Numbers are relative: a side's SYN is 0, its first timestamp
  * too.  `len` stands for bytes of the pattern that pattern() gives.
@@ -37,6 +38,8 @@ static uint16_t lab_mtu = 1500;
 static int lab_send_error; /* what net_ip_send() returns, and drops the packet */
 static int lab_route_error, lab_suspects, lab_bad_sums;
 static int lab_resets_allowed = 1;
+static uint8_t lab_tos;    /* of what we sent last */
+static uint8_t lab_in_tos; /* of what comes in */
 static struct lwt_buf *lab_out[LAB_MAX];
 static unsigned lab_out_n, lab_out_at;
 static uint32_t our_iss, our_ts;
@@ -50,108 +53,7 @@ static uint8_t pattern(uint32_t offset)
   return (uint8_t)(offset * 7 + offset / 251);
 }
 
-/* ---- What is below ----------------------------------------------------- */
-
-int net_ip_route(struct net_stack *s, const struct lwt_addr *dst, struct lwt_addr *src,
-                 uint16_t *mtu)
-{
-  (void)s;
-  (void)dst;
-  *src = us;
-  src->port = 0;
-  *mtu = lab_mtu;
-  return lab_route_error;
-}
-
-int net_ip_scope(struct net_stack *s, struct lwt_addr *addr)
-{
-  return (void)s, (void)addr, 0;
-}
-static uint32_t lab_offloads;
-
-uint32_t net_ip_offloads(struct net_stack *s, const struct lwt_addr *src,
-                         const struct lwt_addr *dst)
-{
-  return (void)s, (void)src, (void)dst, lab_offloads;
-}
-
-/* No routes: everything goes through net_ip_send(). */
-int net_route_find(struct net_stack *s, struct net_route *route,
-                   const struct lwt_addr *src, const struct lwt_addr *dst,
-                   uint8_t proto)
-{
-  (void)s, (void)route, (void)src, (void)dst, (void)proto;
-  return 0;
-}
-
-int net_route_send(struct net_stack *s, const struct net_route *route,
-                   uint16_t csum_offset, struct lwt_buf *segment)
-{
-  (void)s, (void)route, (void)csum_offset;
-  lwt_buf_free(segment);
-  return LWT_ENETDOWN;
-}
-
-int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
-                const struct lwt_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
-                int df, struct lwt_buf *segment)
-{
-  (void)s, (void)tos, (void)ttl;
-  if (!df || proto != 6 || memcmp(src->ip, us.ip, 4) || dst->family != 4)
-    lab_bad_sums++;
-  if (lab_send_error || lab_out_n == LAB_MAX) {
-    lwt_buf_free(segment);
-    return lab_send_error ? lab_send_error : LWT_ENOBUFS;
-  }
-  lab_out[lab_out_n++] = segment;
-  return 0;
-}
-
-void net_csum_finish(struct net_stack *s, const struct lwt_addr *src,
-                     const struct lwt_addr *dst, uint8_t proto, uint16_t offset,
-                     struct lwt_buf *segment)
-{
-  (void)s, (void)src, (void)dst;
-  if (proto != 6 || offset != 16 || segment->len < 20 || segment->data[16] ||
-      segment->data[17])
-    lab_bad_sums++;
-}
-
-static int lab_csum_ok = 1;
-
-int net_csum_ok(const struct net_ip_info *ip, const struct lwt_buf *segment)
-{
-  (void)ip, (void)segment;
-  return lab_csum_ok;
-}
-
-int net_ip_is_local(const struct net_stack *s, const struct lwt_addr *addr)
-{
-  return (void)s, addr->family == 4 && !memcmp(addr->ip, us.ip, 4);
-}
-
-int net_ip_is_unicast(const struct net_stack *s, const struct lwt_addr *addr)
-{
-  return (void)s, addr->ip[0] != 0 && addr->ip[0] < 224;
-}
-
-void net_ip_suspect(struct net_stack *s, const struct lwt_addr *dst)
-{
-  (void)s, (void)dst;
-  lab_suspects++;
-}
-
-void net_ip_set_mtu(struct net_stack *s, const struct lwt_addr *dst, uint16_t mtu)
-{
-  (void)s, (void)dst;
-  if (mtu < lab_mtu)
-    lab_mtu = mtu < 552 ? 552 : mtu;
-}
-
-int net_icmp_allowed(struct net_stack *s)
-{
-  return (void)s, lab_resets_allowed;
-}
+#include "tcplab-below.h"
 
 /* ---- Segments as text -------------------------------------------------- */
 
@@ -167,7 +69,7 @@ static uint8_t *lab_payload(uint32_t rel, uint32_t len, const char *text)
 
 static uint8_t lab_flags(const char *word)
 {
-  static const char letters[] = "FSRPAU";
+  static const char letters[] = "FSRPAUEC";
   uint8_t flags = 0;
 
   for (; *word; word++)
@@ -301,9 +203,10 @@ static const char *lab_describe(const struct lwt_buf *segment)
     our_ts = r.tsval;
     our_ts_known = 1;
   }
-  lab_say("%s%s%s%s%s", r.flags & TCP_SYN ? "S" : "", r.flags & TCP_FIN ? "F" : "",
+  lab_say("%s%s%s%s%s%s%s", r.flags & TCP_SYN ? "S" : "", r.flags & TCP_FIN ? "F" : "",
           r.flags & TCP_RST ? "R" : "", r.flags & TCP_PSH ? "P" : "",
-          r.flags & TCP_ACK ? "A" : "");
+          r.flags & TCP_ACK ? "A" : "", r.flags & TCP_ECE ? "E" : "",
+          r.flags & TCP_CWR ? "C" : "");
   rel = r.seq - our_iss;
   lab_say(" %u", rel);
   if (r.flags & TCP_ACK)
@@ -325,7 +228,8 @@ static const char *lab_describe(const struct lwt_buf *segment)
 
 static void in_segment(struct lwt_buf *segment)
 {
-  struct net_ip_info ip = { .src = peer, .dst = us, .proto = 6, .ttl = 64 };
+  struct net_ip_info ip = { .src = peer, .dst = us, .proto = 6, .ttl = 64,
+                            .tos = lab_in_tos };
 
   ip.src.port = ip.dst.port = 0;
   net_clock(&lab);
@@ -571,6 +475,7 @@ __attribute__((unused)) static int lab_try_start(const struct lwt_net_config *co
   lab_read_at = 1;
   lab_suspects = lab_bad_sums = lab_send_error = lab_route_error = 0;
   lab_resets_allowed = lab_csum_ok = 1;
+  lab_tos = lab_in_tos = 0;
   net_clock(&lab);
   net_timers_init(&lab.timers, lab_before, lab_after, &lab);
   return net_tcp_init(&lab);

@@ -1,0 +1,46 @@
+/* net/tcp_pace.c - a window is spread over its round trip.
+ * SPDX-License-Identifier: ISC
+ *
+ * A bucket of bytes that fills at twice cwnd / SRTT in slow start and 1.2 times
+ * it afterwards, so that pacing never is what limits; it holds the initial
+ * window, or a millisecond of the rate, whichever is more.  ACKs clock out most
+ * of what is sent; what would be a longer burst waits for a timer.
+ *
+ * The rule: not for round trips below 2 ms, where a burst fits the queues and
+ * timers would cost more than they spare; nor for what is sent again.
+ */
+#include "tcp.h"
+
+#define STEP LWT_MS(1)
+
+/* Bytes that the rate gives in `time`, at most a round trip. */
+static uint64_t earned(const struct tcp_conn *c, uint64_t time)
+{
+  uint64_t tenths = c->cwnd < c->ssthresh / 2 ? 20 : 12;
+
+  time = time < c->srtt ? time : c->srtt;
+  return time / 1000 * c->cwnd * tenths / 10 / (c->srtt / 1000);
+}
+
+int net_tcp_pace(struct tcp_conn *c)
+{
+  uint64_t now = c->stack->now, most = earned(c, STEP);
+  uint64_t more = earned(c, now - c->pace_time);
+  uint32_t burst = net_tcp_initial_window(c);
+
+  most = most > burst ? most : burst;
+  if (more) { /* else less than a byte, which is not lost */
+    c->pace_credit += (int64_t)more;
+    c->pace_time = now;
+  }
+  if (c->pace_credit > (int64_t)most)
+    c->pace_credit = (int64_t)most;
+  if (c->pace_credit > 0)
+    return 1;
+  c->stack->stats.tcp_paced++;
+  more = (uint64_t)(1 - c->pace_credit);
+  c->t_retry = now + STEP;
+  if (more > earned(c, STEP)) /* a slow path: a timer for a segment, not each ms */
+    c->t_retry = now + c->srtt / c->cwnd * more;
+  return 0;
+}
