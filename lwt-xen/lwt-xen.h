@@ -88,6 +88,21 @@ LWT_API void lwt_xen_counts(struct lwt_xen_counts *counts);
 LWT_API size_t lwt_xen_counts_text(const struct lwt_xen_counts *counts, char *text,
                                    size_t size);
 
+/* ---- Network devices --------------------------------------------------- */
+
+/* What a device that lwt_platform_netif("vif:N") has opened has done. */
+struct lwt_xen_netif_stats {
+  struct lwt_netif_stats netif;
+  uint64_t connects; /* to a backend: 1, and one more for each resume */
+  uint64_t events;   /* from the backend, and turns with something to send */
+  uint64_t idle;     /* of these, with nothing behind them */
+  uint64_t notifies; /* of the backend */
+  uint64_t tx_csum, tx_gso; /* packets without their checksum; uncut segments */
+  uint64_t rx_csum, rx_gso;
+};
+/* Returns 0, or LWT_ENODEV: no such device is open. */
+LWT_API int lwt_xen_netif_stats(unsigned index, struct lwt_xen_netif_stats *stats);
+
 /* ---- Xenstore ---------------------------------------------------------- */
 
 /* Paths are absolute ("/local/domain/1/name", at most 3071 bytes) or relative to

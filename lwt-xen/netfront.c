@@ -198,6 +198,7 @@ struct minder {
   struct netfront *n;
   struct lwt_error error;
   uint32_t offloads;
+  uint16_t mtu;
 };
 
 LWT_STEP minder_step(struct lwt_frame *frame)
@@ -212,15 +213,23 @@ LWT_STEP minder_step(struct lwt_frame *frame)
     if (s->error.code == LWT_ESHUTDOWN && s->n->state == NETFRONT_UP) {
       s->n->state = NETFRONT_DOWN;
       s->offloads = s->n->netif.offloads;
+      s->mtu = s->n->netif.mtu;
       lwt__netfront_disconnect(s->n);
       lwt_await_error(s, &s->error, lwt__netfront_connect(s->n));
       if (s->error.code == LWT_ECANCELED)
         lwt_finish(s, NULL);
       /* Connections rely on what was there. */
-      if (!s->error.code && s->offloads & ~s->n->netif.offloads)
+      if (!s->error.code &&
+          (s->offloads & ~s->n->netif.offloads || s->mtu > s->n->netif.mtu))
         s->error.code = LWT_ENOTSUP;
-      if (!s->error.code)
+      if (!s->error.code) {
+        s->n->netif.offloads = s->offloads;
+        s->n->netif.mtu = s->mtu;
+        s->n->counts.connects++;
         lwt__netfront_kick(s->n);
+        if (s->n->netif.up)
+          s->n->netif.up(s->n->netif.up_env);
+      }
     } else {
       s->error.code = LWT_ENETDOWN;
     }
@@ -313,6 +322,7 @@ static struct netfront *make(unsigned index)
   if (!n)
     return NULL;
   memset(n, 0, sizeof *n);
+  n->index = index;
   snprintf(n->name, sizeof n->name, "vif:%u", index);
   snprintf(n->path, sizeof n->path, "device/vif/%u", index);
   n->netif.ops = &netfront_ops;
@@ -328,6 +338,7 @@ static struct netfront *make(unsigned index)
 /* A connected device begins.  Returns 0 or LWT_ENOMEM. */
 static int mind(struct netfront *n)
 {
+  n->counts.connects++;
   n->minder = LWT_GO(struct minder, minder_step, .n = n);
   if (lwt_error(n->minder).code)
     return LWT_ENOMEM;
@@ -405,4 +416,17 @@ int lwt_platform_netif(const char *name, struct lwt_netif **netif)
       lwt__xenbus_parse(name + 4, strlen(name + 4), UINT32_MAX, &index))
     return LWT_ENODEV;
   return lwt__netfront_open_now((unsigned)index, netif);
+}
+
+int lwt_xen_netif_stats(unsigned index, struct lwt_xen_netif_stats *stats)
+{
+  struct netfront *n;
+
+  for (n = all; n; n = n->next)
+    if (n->index == index && n->state != NETFRONT_LOST) {
+      *stats = n->counts;
+      stats->netif = n->netif.stats;
+      return 0;
+    }
+  return LWT_ENODEV;
 }

@@ -61,11 +61,6 @@ struct netfront_rx {
   struct lwt_buf *first, **last;
 };
 
-struct netfront_counts {
-  uint64_t events, notifies;
-  uint64_t idle; /* events with nothing behind them */
-};
-
 struct netfront {
   struct lwt_netif netif;
   struct netfront *next; /* of all */
@@ -73,6 +68,7 @@ struct netfront {
   uint8_t ended; /* closed by its owner */
   uint8_t kicked;
   uint8_t sg, split, queues;
+  unsigned index;
   char name[12], path[20];
   struct xenbus_backend *backend;
   struct lwt__port port, rx_port; /* rx_port: if split */
@@ -83,7 +79,7 @@ struct netfront {
   struct lwt_resolver listener;
   struct lwt_condition writers, resumed;
   lwt_t *minder, *leaving;
-  struct netfront_counts counts;
+  struct lwt_xen_netif_stats counts;
 };
 
 /* ---- netfront.c -------------------------------------------------------- */

@@ -151,6 +151,8 @@ static void finish(struct netfront *n)
   }
   lwt__counts.packets_in++;
   lwt__counts.bytes_in += packet->total;
+  n->counts.rx_csum += !!(packet->flags & LWT_BUF_CSUM_PARTIAL);
+  n->counts.rx_gso += !!(packet->flags & LWT_BUF_GSO);
   n->netif.stats.rx_packets++;
   n->netif.stats.rx_bytes += packet->total;
   packet->next_packet = NULL;

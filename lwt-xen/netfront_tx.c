@@ -118,8 +118,9 @@ static void put_extra(struct netfront_tx *tx, uint16_t gso_size)
 }
 
 /* The first request has the size of the whole packet, the others their own. */
-static void put_packet(struct netfront_tx *tx, const struct lwt_buf *packet)
+static void put_packet(struct netfront *n, const struct lwt_buf *packet)
 {
+  struct netfront_tx *tx = &n->tx;
   uint32_t at = 0, part, total = packet->total;
   uint16_t flags = 0;
 
@@ -127,6 +128,8 @@ static void put_packet(struct netfront_tx *tx, const struct lwt_buf *packet)
     flags = NETTXF_csum_blank | NETTXF_data_validated;
   else if (packet->flags & LWT_BUF_CSUM_VALID)
     flags = NETTXF_data_validated;
+  n->counts.tx_csum += !!(flags & NETTXF_csum_blank);
+  n->counts.tx_gso += !!(packet->flags & LWT_BUF_GSO);
   if (packet->flags & LWT_BUF_GSO)
     flags |= NETTXF_extra_info;
   lwt__counts.packets_out++;
@@ -181,7 +184,7 @@ int lwt__netfront_send(struct netfront *n, struct lwt_buf *packet)
     n->netif.stats.tx_dropped++;
     return LWT_ENOBUFS;
   }
-  put_packet(&n->tx, packet);
+  put_packet(n, packet);
   lwt__netfront_kick(n);
   return 0;
 }

@@ -71,6 +71,11 @@ struct lwt_netif {
   uint16_t mtu;      /* largest IP packet, 68 to 65535 */
   uint32_t offloads; /* enum lwt_netif_offload */
   struct lwt_netif_stats stats;
+  /* Set by the listener or NULL: the device is connected to a network again, perhaps
+   * another one, with the same address, MTU and offloads (on Xen, after a resume).
+   * What was under way is lost, and bridges have to be told where we are. */
+  void (*up)(void *env);
+  void *up_env;
 };
 
 #ifdef __cplusplus

@@ -51,6 +51,18 @@ static lwt_t *died(void *env, struct lwt_error error)
   return lwt_return(NULL);
 }
 
+/* Bridges and neighbours learn where we are now. */
+static void came_up(void *env)
+{
+  struct net_if *nif = env;
+  struct net_address *a;
+
+  net_clock(nif->s);
+  for (a = nif->addrs; a; a = a->next)
+    if (a->addr.family == 4 && a->state != LWT_IP_TENTATIVE)
+      net_acd_announce(a);
+}
+
 /* Whatever name the device has, as text without surprises. */
 static void set_name(struct net_if *nif, const char *name)
 {
@@ -75,6 +87,8 @@ static int attach(struct net_if *nif)
     return error;
   }
   nif->listening = lwt_catch(listening, died, nif);
+  nif->netif->up = came_up;
+  nif->netif->up_env = nif;
   return 0;
 }
 
@@ -132,6 +146,8 @@ void net_if_free(struct net_if *nif)
   while (nif->addrs)
     net_address_remove(nif->addrs);
   net_routes_drop_if(s, nif->index);
+  if (nif->netif && nif->netif->up_env == nif)
+    nif->netif->up = NULL;
   let_go(nif->listening);
   let_go(nif->writable);
   net_if6_stop(nif);

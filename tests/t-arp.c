@@ -310,6 +310,17 @@ static void test_close(void)
   end();
 }
 
+/* The device is connected anew, as after a resume on Xen. */
+static void test_up(void)
+{
+  start(NULL);
+  lab_device->up(lab_device->up_env);
+  settle();
+  got("* arp who-has 10.0.0.2 tell 10.0.0.2");
+  quiet();
+  end();
+}
+
 int main(void)
 {
   test_answer();
@@ -317,6 +328,7 @@ int main(void)
   test_unreachable();
   test_ageing();
   test_announcement();
+  test_up();
   test_conflict();
   test_hostile();
   test_limits();

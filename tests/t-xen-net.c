@@ -423,8 +423,16 @@ static void test_unplug(void)
   close_device(netif);
 }
 
+static void came_up(void *env)
+{
+  ++*(int *)env;
+}
+
 static void test_resume(void)
 {
+  struct lwt_xen_netif_stats stats;
+  int ups = 0;
+
   struct lwt_netif *netif;
   lwt_t *listening, *writable;
 
@@ -433,6 +441,8 @@ static void test_resume(void)
   netif = open_device();
   memset(&got, 0, sizeof got);
   listening = netif->ops->listen(netif, input, NULL);
+  netif->up = came_up;
+  netif->up_env = &ups;
   wait_ms(1);
   send_frame(netif, 60);
   back_forget();
@@ -443,7 +453,11 @@ static void test_resume(void)
   writable = netif->ops->writable(netif);
   is_int(code(writable), 0, "after a resume it connects again");
   is_int(back.state, XenbusStateConnected, "to the new backend");
+  is_int(ups, 1, "the listener is told once");
   is_int((intmax_t)netif->stats.tx_dropped, 1, "what was on its way is counted");
+  is_int(lwt_xen_netif_stats(0, &stats), 0, "it has counters");
+  is_int((intmax_t)stats.connects, 2, "connected twice");
+  is_int(lwt_xen_netif_stats(1, &stats), LWT_ENODEV, "another has not");
   taken(0);
   is_int(send_frame(netif, 61), 0, "it sends");
   back_send(pattern, 100, 0, 0);

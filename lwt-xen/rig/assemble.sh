@@ -106,8 +106,11 @@ build() {
   for tool in "$root"/usr/bin/xenstore-*; do
     ln -sf "${tool#"$root"}" "$dom0/bin/$(basename "$tool")"
   done
+  # netem and its like, for those who have it here
+  tc=$(command -v tc || echo /sbin/tc)
+  [ ! -x "$tc" ] || put "$tc"
   modules xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs bridge xen-netback \
-    xen-blkback loop e1000 sch_netem ata_piix sd_mod
+    xen-blkback loop e1000 ata_piix sd_mod sch_netem sch_ingress cls_matchall act_mirred ifb
   cp "$here/dom0-init.sh" "$dom0/init"
   cp "$here/vif-bridge.sh" "$dom0/etc/xen/scripts/vif-bridge"
   cp "$here/block.sh" "$dom0/etc/xen/scripts/block"

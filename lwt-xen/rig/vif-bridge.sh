@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: ISC
 case $1 in
   online | add)
+    mtu=$(xenstore-read "$XENBUS_PATH/mtu" 2>/dev/null) && ip link set "$vif" mtu "$mtu"
     ip link set "$vif" up
     ip link set "$vif" master "${bridge:-xenbr0}"
     xenstore-write "$XENBUS_PATH/hotplug-status" connected

@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -391,6 +392,20 @@ CALL(sys_uname)
   return 0;
 }
 
+/* How much memory there is (sysconf()). */
+CALL(sys_sysinfo)
+{
+  struct sysinfo *info = (struct sysinfo *)a;
+
+  UNUSED;
+  memset(info, 0, sizeof *info);
+  info->uptime = (long)(lwt__xen_now() / LWT_S(1));
+  info->totalram = lwt__frames_total();
+  info->freeram = lwt__frames_unused();
+  info->mem_unit = XEN_PAGE;
+  return 0;
+}
+
 static call_fn *const table[] = {
   [SYS_arch_prctl] = sys_arch_prctl,
   [SYS_brk] = sys_brk,
@@ -427,6 +442,7 @@ static call_fn *const table[] = {
   [SYS_sched_yield] = sys_zero,
   [SYS_set_tid_address] = sys_one,
   [SYS_tkill] = sys_kill,
+  [SYS_sysinfo] = sys_sysinfo,
   [SYS_uname] = sys_uname,
   [SYS_write] = sys_write,
   [SYS_writev] = sys_writev,

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: ISC
 #
 # $top_builddir has the images in tests/xen/.  LWT_XEN_CACHE: where the rig is
-# assembled and kept (default: tests/xen/cache of the build).
+# assembled and kept (default: tests/xen/cache of the build).  XEN_PARTS: the scripts
+# of guests to run, default "guests net stress"; XEN_STRESS: seconds of load (default 20).
 here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../../lwt-xen/rig
 images=${top_builddir:-.}/tests/xen
@@ -19,12 +20,21 @@ why=$(sh "$rig/assemble.sh" "$cache" 2>&1) || skip_all "$why"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/tests"
-cp "$images"/*.xen "$here/run.sh" "$here/guests.sh" "$scratch/tests"
+parts=${XEN_PARTS:-guests net stress}
+for part in run $parts; do
+  cp "$here/$part.sh" "$scratch/tests"
+done
+cp "$images"/*.xen "$images"/../../examples/*.xen "$scratch/tests"
+echo "$parts" >"$scratch/tests/parts"
+echo "stress=${XEN_STRESS:-20}" >"$scratch/tests/settings"
+XEN_RIG_TIMEOUT=${XEN_RIG_TIMEOUT:-$((420 + ${XEN_STRESS:-20}))}
+export XEN_RIG_TIMEOUT
 sh "$rig/boot.sh" "$cache" "$scratch/tests" >"$scratch/serial" 2>&1
 tr -d '\r' <"$scratch/serial" >"$images/serial.log"
 
 # Functions of the addresses of a backtrace, on this side, where the tools are.
 while read -r _ how addresses; do
+  [ "$how" ] || continue
   # shellcheck disable=SC2086
   names=$(addr2line -fe "$images/g-trap.xen" $addresses 2>/dev/null | tr '\n' ' ')
   case $how:$names in

@@ -73,4 +73,7 @@ typed() { # typed GUEST TEXT
 
 cpu_time() { xl list "$1" | awk 'NR == 2 { print $6 }'; }
 
-. ./guests.sh
+for part in $(cat parts); do
+  echo "dom0: $part"
+  . "./$part.sh"
+done
