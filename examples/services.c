@@ -340,9 +340,14 @@ static int open_all(struct services *s)
   struct lwt_net_options o = { .addr = s->addr.addr,
                                .prefix = s->addr.prefix,
                                .gateway = s->router };
-  struct lwt_addr at = { .family = 4 };
+  struct lwt_addr at = { .family = 4 }, any6 = { .family = 6 };
   int sockets = strcmp(s->net, "sockets") == 0, code;
 
+  if (s->addr6.family && !sockets) {
+    o.net.ipv6 = LWT_NET_IPV6_AUTO;
+    o.net.addr6 = s->addr6;
+    o.net.prefix6 = 64;
+  }
   code = lwt_net_open(s->net, &o, &s->stack);
   if (code) {
     fprintf(stderr, "services: cannot open the network %s: %s\n", s->net,
@@ -353,7 +358,8 @@ static int open_all(struct services *s)
     at = s->addr.addr;
   else if (sockets)
     lwt_addr_parse(&at, "127.0.0.1");
-  return add_all(s, &at) || (s->addr6.family && add_all(s, &s->addr6));
+  return add_all(s, &at) ||
+    (s->addr6.family && add_all(s, sockets ? &s->addr6 : &any6));
 }
 
 static void say_where(const struct services *s)
@@ -398,7 +404,7 @@ int main(int argc, char **argv)
     { "net=NET", OPTION_TEXT, &s.net, "sockets (default), gateway or tap:NAME", 0, 0 },
     { "addr=ADDR[/PREFIX]", OPTION_NET, &s.addr,
       "our address: to listen on (sockets, 127.0.0.1), or to have (10.0.0.2/24)", 0, 0 },
-    { "addr6=ADDR", OPTION_ADDR, &s.addr6, "one more address", 0, 0 },
+    { "addr6=ADDR", OPTION_ADDR, &s.addr6, "one more address, of IPv6", 0, 0 },
     { "gateway=ADDR", OPTION_ADDR, &s.router, "the router of that network", 0, 0 },
     { "port-base=N", OPTION_NUMBER, &s.base, "added to every port (0)", 0, 50000 },
     { "connections=N", OPTION_NUMBER, &s.connections, "at most at once (1000)", 8,

@@ -91,7 +91,7 @@ static int open_network(struct www *w)
 
 static int listen_on(struct www *w, unsigned port, struct lwt_listener **listener)
 {
-  struct lwt_addr at = { .family = 4 };
+  struct lwt_addr at = { .family = w->addr.addr.family == 6 ? 6 : 4 };
   char text[LWT_ADDR_TEXT];
 
   if (is(w, "sockets") && !w->addr.addr.family)

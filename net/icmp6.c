@@ -201,13 +201,14 @@ static void echo(struct net_stack *s, const struct net_ip_info *ip,
   send(s, &ip->dst, &ip->src, ip->tos, packet);
 }
 
-/* What concerns the link: short, so that it can be read in one piece. */
+/* What concerns the link: short, so that it can be read in one piece; never in
+ * fragments (RFC 6980). */
 static void control(struct net_stack *s, const struct net_ip_info *ip, uint8_t type,
                     struct lwt_buf *packet)
 {
   uint32_t len = packet->total < 2048 ? packet->total : 2048;
 
-  if (!ip->nif->six) { /* from ourselves */
+  if (!ip->nif->six || ip->fragment) { /* no six: from ourselves */
     s->stats.icmp_ignored++;
     lwt_buf_free(packet);
     return;

@@ -14,7 +14,7 @@ struct received {
   struct net_stack *s;
   struct net_ipv6_repr r;
   unsigned flags; /* NET_IN_BROADCAST and so on */
-  uint8_t next, alert;
+  uint8_t next, alert, fragment;
   uint16_t next_at, at; /* where `next` is said, where what it means begins */
   uint8_t header[NET_IPV6_LEN + NET_EXT_BYTES];
 };
@@ -82,6 +82,7 @@ static void describe(const struct received *p, struct net_ip_info *ip)
   ip->tos = p->r.tclass;
   ip->ttl = p->r.hops;
   ip->alert = p->alert;
+  ip->fragment = p->fragment;
   ip->broadcast = p->flags & NET_IN_BROADCAST || net_ip6_is_multicast(p->r.dst);
   ip->header = p->header;
   ip->header_len = p->at;
@@ -178,6 +179,7 @@ static struct lwt_buf *reassemble(struct received *p, struct lwt_buf *packet)
   net_fragment_parse(&f, packet->data, packet->len);
   packet = pull(packet, NET_FRAGMENT_LEN);
   p->header[p->next_at] = p->next = f.next;
+  p->fragment = 1;
   if (!f.offset && !f.mf) /* atomic (RFC 6946) */
     return packet;
   p->s->stats.frag_rx++;
@@ -292,7 +294,7 @@ void net_ipv6_input(struct net_if *nif, struct lwt_buf *packet, unsigned flags)
   p.nif = nif;
   p.s = nif->s;
   p.flags = flags;
-  p.alert = 0;
+  p.alert = p.fragment = 0;
   p.s->stats.ip_rx++;
   packet = strip(&p, packet);
   if (!packet)

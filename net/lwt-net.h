@@ -361,10 +361,12 @@ struct lwt_net_port {
 
 /* Zero means the default everywhere. */
 struct lwt_net_options {
-  struct lwt_addr addr;    /* ours; default 10.0.0.2 */
-  uint8_t prefix;          /* default 24 */
+  struct lwt_addr addr;    /* ours; default 10.0.0.2.  One of IPv6: the stack has no
+                              other (net.ipv6: default static) */
+  uint8_t prefix;          /* default 24, of IPv6 64 */
   struct lwt_addr gateway; /* default 10.0.0.1, where prefix covers it */
-  struct lwt_net_config net; /* everything else; addr to secret are not used */
+  struct lwt_net_config net; /* everything else; addr, prefix, gateway, secret are
+                                not used; the gateway takes no IPv6 */
   FILE *capture;           /* packets, as by lwt_net_pcap_new(); borrowed */
 
   /* "gateway": the host's addresses for the program's ports: `ports` first, for

@@ -139,6 +139,7 @@ struct net_ip_info {
   uint8_t proto, tos, ttl;
   uint8_t broadcast; /* to a broadcast or multicast address, of either layer */
   uint8_t alert;     /* IPv6: with a router alert option */
+  uint8_t fragment;  /* IPv6: with a fragment header */
   uint16_t header_len;   /* the IP headers as received, until the input */
   const uint8_t *header; /* function returns, for ICMP errors to quote */
 };

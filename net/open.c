@@ -11,12 +11,32 @@
 #define GATEWAY_ADDRESS "10.0.0.1"
 #define PREFIX 24
 
+/* An address of IPv6 is all that the stack has, beside what is its own in any case.
+ * The gateway in this process speaks IPv4. */
+static int complete6(struct lwt_net_options *o)
+{
+  struct lwt_net_config *c = &o->net;
+
+  if (o->gateway.family == 4 || o->prefix > 128)
+    return LWT_EINVAL;
+  o->addr.port = o->gateway.port = 0;
+  c->addr6 = o->addr;
+  c->prefix6 = o->prefix ? o->prefix : 64;
+  c->gateway6 = o->gateway;
+  c->addr.family = c->gateway.family = 0;
+  if (!c->ipv6)
+    c->ipv6 = LWT_NET_IPV6_STATIC;
+  return 0;
+}
+
 /* The options with the defaults filled in. */
 static int complete(struct lwt_net_options *o)
 {
   struct lwt_net_config *c = &o->net;
   struct lwt_addr gateway;
 
+  if (o->addr.family == 6)
+    return complete6(o);
   if (!o->addr.family) {
     lwt_addr_parse(&o->addr, OUR_ADDRESS);
     o->prefix = PREFIX;
@@ -90,6 +110,8 @@ int lwt_net_open_on(const struct lwt_net_platform *platform, const char *name,
     error = platform->random(o.net.secret, sizeof o.net.secret);
   if (error)
     return error;
+  if (!strcmp(name, "gateway") && (o.addr.family == 6 || o.net.ipv6))
+    return LWT_ENOTSUP;
   if (!strcmp(name, "gateway"))
     return platform->gateway ? platform->gateway(platform, &o, stack) : LWT_ENODEV;
   return open_device(platform, name, &o, stack);

@@ -26,6 +26,10 @@ static void test_solicited(void)
   inject();
   is_int(STAT(nd_malformed), 2, "from another link");
   quiet();
+  lab_frame[14 + 7] = 255;
+  lab6_fragment(0, 32, 0, 1);
+  is_int(STAT(icmp_ignored), 1, "a solicitation with a fragment header");
+  quiet();
   lab_end();
 }
 
