@@ -55,7 +55,7 @@ struct netfront_rx {
   uint32_t bytes;
   uint16_t slots, flags; /* slots 0: none */
   uint16_t gso_size;
-  uint8_t extra, more, n_extras;
+  uint8_t extra, more, n_extras, gso_type;
   uint8_t bad, dropped;
   /* Whole packets. */
   struct lwt_buf *first, **last;

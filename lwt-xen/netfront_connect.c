@@ -72,26 +72,32 @@ static int make_rings(struct netfront *n)
 
 /* ---- What the directories say ---------------------------------------------------- */
 
-enum { RX_COPY, SG, TSO4, SPLIT, NO_CSUM, QUEUES, N_KEYS };
+enum { RX_COPY, SG, TSO4, TSO6, SPLIT, NO_CSUM4, CSUM6, QUEUES, N_KEYS };
 static const char *const keys[N_KEYS] = {
-  "feature-rx-copy",         "feature-sg",
-  "feature-gso-tcpv4",       "feature-split-event-channels",
-  "feature-no-csum-offload", "multi-queue-max-queues"
+  "feature-rx-copy",           "feature-sg",
+  "feature-gso-tcpv4",         "feature-gso-tcpv6",
+  "feature-split-event-channels", "feature-no-csum-offload",
+  "feature-ipv6-csum-offload", "multi-queue-max-queues"
 };
 
-/* Set what the device can.  Returns 0 or an error. */
+/* Set what the device can.  Returns 0 or an error.  A device leaves checksums out for
+ * both families or for none (lwt/netif.h). */
 static int use(struct netfront *n, const uint64_t found[], uint64_t mtu)
 {
+  int csum = !found[NO_CSUM4] && found[CSUM6] == 1;
+
   if (!found[RX_COPY])
     return LWT_ENOTSUP;
   n->sg = found[SG] == 1;
   n->split = found[SPLIT] == 1;
   n->queues = found[QUEUES] > 0;
   n->netif.offloads = LWT_NETIF_RX_CSUM | LWT_NETIF_RX_GRO;
-  if (!found[NO_CSUM])
+  if (csum)
     n->netif.offloads |= LWT_NETIF_TX_CSUM;
-  if (!found[NO_CSUM] && n->sg && found[TSO4])
+  if (csum && n->sg && found[TSO4] == 1)
     n->netif.offloads |= LWT_NETIF_TX_TSO4;
+  if (csum && n->sg && found[TSO6] == 1)
+    n->netif.offloads |= LWT_NETIF_TX_TSO6;
   if (mtu < MTU_MIN)
     return LWT_ERANGE;
   if (mtu > (n->sg ? NETFRONT_FRAME_MAX : XEN_PAGE) - NETFRONT_ETHER)
@@ -142,6 +148,8 @@ static int write_keys(const struct netfront *n)
     { "feature-rx-notify", 1, 1 },
     { "feature-sg", 1, 1 },
     { "feature-gso-tcpv4", 1, 1 },
+    { "feature-gso-tcpv6", 1, 1 },
+    { "feature-ipv6-csum-offload", 1, 1 },
     { "state", XenbusStateConnected, 1 },
   };
   size_t i;

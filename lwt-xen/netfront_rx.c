@@ -92,19 +92,35 @@ struct lwt_buf *lwt__netfront_rx_queue(struct netfront *n)
 
 /* ---- The end of a packet ---------------------------------------------------- */
 
+/* Behind the header of IPv4 or IPv6, whose next protocol is *protocol.  Returns 0 if
+ * there is none that a checksum may follow: a fragment, a header in between. */
+static uint32_t behind_ip(const uint8_t *head, uint8_t *protocol)
+{
+  const uint8_t *ip = head + NETFRONT_ETHER;
+
+  if (head[12] == 0x08 && head[13] == 0x00 && ip[0] >> 4 == 4 && (ip[0] & 15) >= 5 &&
+      !(ip[6] & 0x3f) && !ip[7]) {
+    *protocol = ip[9];
+    return NETFRONT_ETHER + (ip[0] & 15) * 4u;
+  }
+  if (head[12] == 0x86 && head[13] == 0xdd && ip[0] >> 4 == 6) {
+    *protocol = ip[6];
+    return NETFRONT_ETHER + 40;
+  }
+  return 0;
+}
+
 /* Where the checksum is that was left to us.  Returns 0, or -1: there is none. */
 static int find_csum(struct lwt_buf *packet)
 {
-  uint8_t head[NETFRONT_ETHER + 20];
-  uint32_t ip = NETFRONT_ETHER, start, offset;
+  uint8_t head[NETFRONT_ETHER + 20], protocol = 0;
+  uint32_t start, offset;
 
-  if (lwt_buf_copy_out(packet, 0, head, sizeof head) < sizeof head ||
-      head[12] != 0x08 || head[13] != 0x00 || head[ip] >> 4 != 4 ||
-      (head[ip + 6] & 0x3f) || head[ip + 7]) /* a fragment */
+  if (lwt_buf_copy_out(packet, 0, head, sizeof head) < sizeof head)
     return -1;
-  start = ip + (head[ip] & 15) * 4u;
-  offset = head[ip + 9] == 6 ? 16 : head[ip + 9] == 17 ? 6 : 0;
-  if (start < ip + 20 || !offset || start + offset + 2 > packet->total)
+  start = behind_ip(head, &protocol);
+  offset = protocol == 6 ? 16 : protocol == 17 ? 6 : 0;
+  if (!start || !offset || start + offset + 2 > packet->total)
     return -1;
   packet->csum_start = (uint16_t)start;
   packet->csum_offset = (uint16_t)offset;
@@ -119,7 +135,7 @@ static int describe(const struct netfront *n, struct lwt_buf *packet)
 
   if (rx->gso_size) {
     packet->flags |= LWT_BUF_GSO;
-    packet->gso_type = LWT_GSO_TCPV4;
+    packet->gso_type = rx->gso_type;
     packet->gso_size = rx->gso_size;
     max = NETFRONT_ETHER + 65535u;
   }
@@ -221,9 +237,11 @@ static int take_extra(struct netfront_rx *rx, netif_extra_info_t extra)
   rx->extra = extra.flags & XEN_NETIF_EXTRA_FLAG_MORE;
   if (extra.type != XEN_NETIF_EXTRA_TYPE_GSO)
     return 0;
-  /* IPv6 was not offered. */
-  if (!extra.u.gso.size || extra.u.gso.type != XEN_NETIF_GSO_TYPE_TCPV4)
+  if (!extra.u.gso.size || (extra.u.gso.type != XEN_NETIF_GSO_TYPE_TCPV4 &&
+                            extra.u.gso.type != XEN_NETIF_GSO_TYPE_TCPV6))
     return -1;
+  rx->gso_type =
+    extra.u.gso.type == XEN_NETIF_GSO_TYPE_TCPV4 ? LWT_GSO_TCPV4 : LWT_GSO_TCPV6;
   rx->gso_size = extra.u.gso.size;
   return 0;
 }

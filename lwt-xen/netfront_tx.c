@@ -106,14 +106,15 @@ static void put_request(struct netfront_tx *tx, uint32_t size, uint32_t bytes,
                           .size = (uint16_t)size };
 }
 
-static void put_extra(struct netfront_tx *tx, uint16_t gso_size)
+static void put_extra(struct netfront_tx *tx, const struct lwt_buf *packet)
 {
   union slot *slot = slot_of(&tx->ring, tx->ring.made++);
 
   memset(slot, 0, sizeof *slot);
   slot->extra.type = XEN_NETIF_EXTRA_TYPE_GSO;
-  slot->extra.u.gso.size = gso_size;
-  slot->extra.u.gso.type = XEN_NETIF_GSO_TYPE_TCPV4;
+  slot->extra.u.gso.size = packet->gso_size;
+  slot->extra.u.gso.type = packet->gso_type == LWT_GSO_TCPV6 ? XEN_NETIF_GSO_TYPE_TCPV6
+                                                             : XEN_NETIF_GSO_TYPE_TCPV4;
   tx->extras++;
 }
 
@@ -141,7 +142,7 @@ static void put_packet(struct netfront *n, const struct lwt_buf *packet)
     put_request(tx, at ? part : total, at ? 0 : total,
                 (at + part < total ? NETTXF_more_data : 0) | flags);
     if (flags & NETTXF_extra_info)
-      put_extra(tx, packet->gso_size);
+      put_extra(tx, packet);
     flags = 0;
     at += part;
   } while (at < total);
@@ -151,10 +152,13 @@ static void put_packet(struct netfront *n, const struct lwt_buf *packet)
 static int check(const struct netfront *n, const struct lwt_buf *packet)
 {
   uint32_t max = n->netif.mtu + NETFRONT_ETHER;
+  uint32_t need = packet->gso_type == LWT_GSO_TCPV4   ? LWT_NETIF_TX_TSO4
+                  : packet->gso_type == LWT_GSO_TCPV6 ? LWT_NETIF_TX_TSO6
+                                                      : 0;
 
   if (packet->flags & LWT_BUF_GSO) {
-    if (!(n->netif.offloads & LWT_NETIF_TX_TSO4) || packet->gso_type != LWT_GSO_TCPV4 ||
-        !packet->gso_size || !(packet->flags & LWT_BUF_CSUM_PARTIAL))
+    if (!(n->netif.offloads & need) || !packet->gso_size ||
+        !(packet->flags & LWT_BUF_CSUM_PARTIAL))
       return LWT_EMSGSIZE;
     max = NETFRONT_FRAME_MAX;
   }

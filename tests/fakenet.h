@@ -23,6 +23,7 @@ struct back_frame {
   uint32_t len;
   uint16_t flags; /* NETRXF_... or NETTXF_... */
   uint16_t gso;
+  uint8_t gso_type; /* XEN_NETIF_GSO_TYPE_..., 0: of IPv4 */
   uint8_t bytes[];
 };
 
@@ -106,6 +107,8 @@ __attribute__((unused)) static void back_plug(void)
   back_put("feature-rx-copy", "1");
   back_put("feature-sg", "1");
   back_put("feature-gso-tcpv4", "1");
+  back_put("feature-gso-tcpv6", "1");
+  back_put("feature-ipv6-csum-offload", "1");
   back_put("feature-split-event-channels", "1");
   back_put("multi-queue-max-queues", "4");
   back_switch(XenbusStateInitWait);
@@ -178,7 +181,7 @@ static uint32_t back_take_packet(uint32_t ready)
   f->next = NULL;
   f->len = size = req.size;
   f->flags = req.flags;
-  f->gso = 0;
+  f->gso = f->gso_type = 0;
   for (;;) {
     ids[n++] = req.id;
     if (n > 1)
@@ -188,7 +191,9 @@ static uint32_t back_take_packet(uint32_t ready)
       extras = 1;
       f->gso = extra.u.gso.size;
       back.faults += extra.type != XEN_NETIF_EXTRA_TYPE_GSO ||
-                     extra.u.gso.type != XEN_NETIF_GSO_TYPE_TCPV4 || extra.flags;
+                     !extra.u.gso.type ||
+                     extra.u.gso.type > XEN_NETIF_GSO_TYPE_TCPV6 || extra.flags;
+      f->gso_type = extra.u.gso.type;
     }
     cons++;
     if (req.flags & NETTXF_more_data && n == 1)
@@ -295,7 +300,7 @@ static void back_fill(const struct back_frame *f, uint32_t at, uint32_t part)
   };
   if (at || !f->gso)
     return;
-  extra.u.gso.type = XEN_NETIF_GSO_TYPE_TCPV4;
+  extra.u.gso.type = f->gso_type ? f->gso_type : XEN_NETIF_GSO_TYPE_TCPV4;
   extra.u.gso.size = f->gso;
   memcpy(&back.rx->ring[back.rx_cons++ % BACK_SLOTS], &extra, sizeof extra);
 }

@@ -65,7 +65,7 @@ static void extra_none(void) { extra_of()->type = XEN_NETIF_EXTRA_TYPE_NONE; }
 static void extra_unknown(void) { extra_of()->type = XEN_NETIF_EXTRA_TYPE_MAX; }
 static void extra_size(void) { extra_of()->u.gso.size = 0; }
 static void extra_type(void) { extra_of()->u.gso.type = 0; }
-static void extra_ipv6(void) { extra_of()->u.gso.type = XEN_NETIF_GSO_TYPE_TCPV6; }
+static void extra_strange(void) { extra_of()->u.gso.type = XEN_NETIF_GSO_TYPE_TCPV6 + 1; }
 
 /* Extras without end. */
 static void extra_more(void)
@@ -120,7 +120,7 @@ static const struct breach {
   { "an extra slot of an unknown type", extra_unknown, 5000, 1448, 0 },
   { "segments of no bytes", extra_size, 5000, 1448, 0 },
   { "segments of no type", extra_type, 5000, 1448, 0 },
-  { "segments that were not offered", extra_ipv6, 5000, 1448, 0 },
+  { "segments of an unknown type", extra_strange, 5000, 1448, 0 },
   { "extra slots without end", extra_more, 60, 1448, 0 },
   { "more sent than was asked for", tx_too_many, 0, 0, 60 },
   { "sent, an index that goes back", tx_backwards, 0, 0, 60 },

@@ -97,7 +97,7 @@ static void test_handshake(void)
   netif = open_device();
   ok(!memcmp(netif->mac, "\0\x16\x3e\1\2\3", 6), "its address");
   is_int(netif->mtu, 9000, "its MTU");
-  is_int(netif->offloads, 1 | 2 | 4 | 16, "all offloads");
+  is_int(netif->offloads, 1 | 2 | 4 | 8 | 16, "all offloads");
   is_str(netif->name, "vif:0", "its name");
   is_int(front_number("state"), XenbusStateConnected, "connected");
   ok(front_number("event-channel") < 0 && front_number("event-channel-tx") > 0 &&
@@ -105,8 +105,9 @@ static void test_handshake(void)
      "an event channel each way");
   is_int(front_number("multi-queue-num-queues"), 1, "one queue");
   is_int(front_number("request-rx-copy") + front_number("feature-rx-notify") +
-           front_number("feature-sg") + front_number("feature-gso-tcpv4"),
-         4, "what we can");
+           front_number("feature-sg") + front_number("feature-gso-tcpv4") +
+           front_number("feature-gso-tcpv6") + front_number("feature-ipv6-csum-offload"),
+         6, "what we can");
   close_device(netif);
   is_int(front_number("state"), XenbusStateClosed, "we are closed");
   is_int(back.state, XenbusStateClosed, "the backend too");
@@ -131,6 +132,17 @@ static void test_plain_backend(void)
   close_device(netif);
   back_put("feature-no-csum-offload", "0");
   front_put("mtu", "1500");
+  back_plug();
+  back_put("feature-ipv6-csum-offload", "0");
+  netif = open_device();
+  is_int(netif->offloads, LWT_NETIF_RX_CSUM | LWT_NETIF_RX_GRO,
+         "IPv6 has its checksums, so all have");
+  close_device(netif);
+  back_plug();
+  back_put("feature-gso-tcpv6", "0");
+  netif = open_device();
+  is_int(netif->offloads, 1 | 2 | 4 | 16, "segments of IPv4 alone");
+  close_device(netif);
 }
 
 /* ---- Packets ------------------------------------------------------------------ */
@@ -224,6 +236,15 @@ static void test_segments(void)
        !memcmp(f->bytes, pattern, 65000),
      "whole, with the size of its segments");
   free(f);
+  packet = frame_of(65000);
+  packet->flags = LWT_BUF_GSO | LWT_BUF_CSUM_PARTIAL;
+  packet->gso_type = LWT_GSO_TCPV6;
+  packet->gso_size = 1428;
+  is_int(netif->ops->send(netif, packet), 0, "one of IPv6 too");
+  wait_ms(1);
+  f = back_next();
+  ok(f && f->gso == 1428 && f->gso_type == XEN_NETIF_GSO_TYPE_TCPV6, "which says so");
+  free(f);
   packet = frame_of(65536);
   packet->flags = LWT_BUF_GSO | LWT_BUF_CSUM_PARTIAL;
   packet->gso_type = LWT_GSO_TCPV4;
@@ -291,11 +312,26 @@ static void test_receive(void)
   wait_ms(1);
   is_int(got.last.csum_offset, 6, "and UDP");
   is_int(got.bad, 0, "unharmed");
+  pattern[12] = 0x86;
+  pattern[13] = 0xdd;
+  pattern[14] = 0x60;
+  pattern[20] = 6;
+  back_send(pattern, 60000, NETRXF_csum_blank, 1428);
+  back.out->gso_type = XEN_NETIF_GSO_TYPE_TCPV6;
+  wait_ms(1);
+  ok(got.packets == 304 && got.last.gso_type == LWT_GSO_TCPV6 &&
+       got.last.gso_size == 1428 && got.last.csum_start == 54 &&
+       got.last.csum_offset == 16,
+     "segments of IPv6");
+  pattern[20] = 0; /* hop by hop */
+  back_send(pattern, 100, NETRXF_csum_blank, 0);
+  wait_ms(1);
+  is_int((intmax_t)netif->stats.rx_errors, 1, "a header in between");
   lwt_drop(listening);
   back_send(pattern, 100, 0, 0);
   wait_ms(1);
   is_int((intmax_t)netif->stats.rx_dropped, 1, "nobody listens");
-  is_int((intmax_t)netif->stats.rx_packets, 304, "packets are counted");
+  is_int((intmax_t)netif->stats.rx_packets, 305, "packets are counted");
   close_device(netif);
 }
 

@@ -50,7 +50,7 @@ start store g-store "" && {
   id=$(domid store)
   data=/local/domain/$id/data
   xenstore-write "$data/poke" 0
-  end=$(($(date +%s) + 30))
+  end=$(($(date +%s) + 60))
   until [ "$(xenstore-read "$data/ready" 2>/dev/null)" ] || [ "$(date +%s)" -ge $end ]; do
     usleep 50000
   done
@@ -66,7 +66,7 @@ start store g-store "" && {
 
 start reboot g-idle "" && await reboot '^waiting$' && {
   xl reboot reboot
-  end=$(($(date +%s) + 20))
+  end=$(($(date +%s) + 60))
   until [ "$(grep -c waiting "$(log reboot)")" = 2 ] || [ "$(date +%s)" -ge $end ]; do
     usleep 100000
   done

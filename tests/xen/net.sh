@@ -132,7 +132,7 @@ start net g-net $net "$(vif 02)" && await net '^serving$' && {
   xl reboot net
   wait $loading
   tap $((!$?)) "net: a download that a reboot ends"
-  end=$(($(date +%s) + 20))
+  end=$(($(date +%s) + 60))
   until [ "$(grep -c serving "$(log net)")" = 2 ] || [ "$(date +%s)" -ge $end ]; do
     usleep 100000
   done

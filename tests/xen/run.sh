@@ -29,9 +29,9 @@ start() {
 
 log() { echo "$logs/guest-$1.log"; }
 
-# Wait, at most $3 (20) seconds, for a line of guest $1 that matches $2.
+# Wait, at most $3 (60) seconds, for a line of guest $1 that matches $2.
 await() {
-  end=$(($(date +%s) + ${3:-20}))
+  end=$(($(date +%s) + ${3:-60}))
   until tr -d '\r' <"$(log "$1")" 2>/dev/null | grep -q "$2"; do
     [ "$(date +%s)" -lt $end ] || return 1
     usleep 100000
@@ -47,7 +47,7 @@ domid() {
 
 # Wait until guest $1 is gone.
 gone() {
-  end=$(($(date +%s) + ${2:-20}))
+  end=$(($(date +%s) + ${2:-60}))
   while domid "$1" >/dev/null; do
     [ "$(date +%s)" -lt $end ] || break
     usleep 100000
