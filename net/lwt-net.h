@@ -16,6 +16,8 @@
 
 #include <lwt/platform.h>
 
+#include "lwt-tcp.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -181,6 +183,7 @@ struct lwt_net_config {
   X(tcp_ecn_marked)   /* segments that a router marked */                     \
   X(tcp_ecn_reduced)  /* reactions to marks of our segments */                \
   X(tcp_paced)        /* times that a burst was held back */                  \
+  X(tcp_black_holes)  /* times that segments became smaller for silence */    \
   X(tcp_probes)       /* of a closed window */                                \
   X(tcp_keepalives)                                                           \
   X(tcp_out_of_order)                                                         \
@@ -194,6 +197,8 @@ struct lwt_net_config {
   X(tcp_backlog_full) /* refused */                                           \
   X(tcp_backlog_waits)                                                        \
   X(tcp_half_evicted) X(tcp_half_timeouts)                                    \
+  X(tcp_cookies_sent) X(tcp_cookies_accepted) X(tcp_cookies_bad)              \
+  X(tcp_urgent)       /* segments that moved the urgent pointer */            \
   X(tcp_too_many)     /* SYNs dropped for max_connections */                  \
   X(tcp_time_wait_evicted)
 
@@ -218,40 +223,6 @@ LWT_API void lwt_net_dump(struct lwt_stack *stack, FILE *out);
 
 /* Capture what the stack receives and sends; NULL ends it.  Borrows pcap. */
 LWT_API void lwt_net_stack_tap(struct lwt_stack *stack, struct lwt_net_pcap *pcap);
-
-/* ---- TCP connections --------------------------------------------------- */
-
-/* For flows of such a stack; LWT_ENOTSUP for others. */
-
-/* Whether a small segment may follow another that is not acknowledged.  Off at
- * first (Nagle's algorithm; a lone small segment never waits). */
-LWT_API int lwt_net_tcp_nodelay(struct lwt_flow *flow, int on);
-
-/* After `idle` ns without a sign of the peer ask for one every `interval` ns;
- * after `count` in vain (1 to 100) the connection ends with LWT_ETIMEDOUT.
- * idle 0: never, which is the default. */
-LWT_API int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle,
-                                  uint64_t interval, unsigned count);
-
-/* How long sent data may remain unacknowledged, in ns (config: tcp_user_timeout);
- * then the connection ends with LWT_ETIMEDOUT. */
-LWT_API int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration);
-
-/* The congestion control of the connection from now on, "cubic" or "newreno"
- * (config: tcp_congestion); cwnd stays.  LWT_EINVAL: there is no such one. */
-LWT_API int lwt_net_tcp_congestion(struct lwt_flow *flow, const char *name);
-
-struct lwt_net_tcp_info {
-  const char *state;      /* RFC 9293, in small letters */
-  const char *congestion; /* the algorithm */
-  uint32_t mss, cwnd, ssthresh;
-  uint32_t send_window, receive_window;
-  uint32_t unsent;        /* bytes queued, those in flight included */
-  uint32_t in_flight;
-  uint32_t unread;
-  uint64_t srtt, rttvar, rto; /* ns */
-};
-LWT_API int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info);
 
 /* ---- An Ethernet in memory --------------------------------------------- */
 

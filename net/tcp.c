@@ -90,10 +90,11 @@ void net_tcp_leave(struct net_stack *s)
 
 /* ---- Segments ---------------------------------------------------------- */
 
-/* A segment for which there is no connection. */
-static void input_stranger(struct net_stack *s, const struct tcp_tuple *t,
-                           const struct tcp_repr *r, const struct lwt_addr *local,
-                           const uint32_t *iss)
+/* A segment for which there is no connection.  Returns one that it completes. */
+static struct tcp_conn *input_stranger(struct net_stack *s, const struct tcp_tuple *t,
+                                       const struct tcp_repr *r,
+                                       const struct lwt_addr *local,
+                                       const uint32_t *iss)
 {
   struct tcp_listener *l = net_tcp_find_listener(s, local);
 
@@ -101,13 +102,13 @@ static void input_stranger(struct net_stack *s, const struct tcp_tuple *t,
     s->stats.tcp_no_port++;
     net_tcp_refuse(s, t, r);
   } else if (r->flags & TCP_RST) {
-    return;
-  } else if (r->flags & TCP_ACK) { /* SYN cookies would be looked at here */
-    s->stats.tcp_no_port++;
-    net_tcp_refuse(s, t, r);
+    return NULL;
+  } else if (r->flags & TCP_ACK) {
+    return net_tcp_listen_ack(l, t, r);
   } else if ((r->flags & (TCP_SYN | TCP_FIN)) == TCP_SYN) {
     net_tcp_listen_syn(l, t, r, iss ? *iss : net_tcp_isn(s, t));
   }
+  return NULL;
 }
 
 static void input_wait(struct net_stack *s, struct tcp_wait *w, const struct tcp_repr *r,
@@ -141,7 +142,7 @@ static void input(struct net_stack *s, const struct net_ip_info *ip,
   net_tcp_tuple(&t, &local, &remote);
   node = net_tcp_find(s, &t);
   if (!node)
-    input_stranger(s, &t, r, &local, NULL);
+    c = input_stranger(s, &t, r, &local, NULL);
   else if (node->kind == TCP_CONN)
     c = tcp_of(node, struct tcp_conn, node);
   else if (node->kind == TCP_HALF)
@@ -266,6 +267,7 @@ int net_tcp_init(struct net_stack *s)
   net_timer_init(&tcp->wait_timer, net_tcp_wait_timer);
   net_key(s, "tcp isn", tcp->isn_key);
   net_key(s, "tcp timestamps", tcp->ts_key);
+  net_key(s, "tcp cookies", tcp->cookie_key);
   if (net_tcp_table_init(s)) {
     lwt__free(tcp);
     s->tcp = NULL;
@@ -367,11 +369,17 @@ void net_tcp_dump(struct net_stack *s, FILE *out)
     c = tcp_of(at, struct tcp_conn, all);
     lwt_net_tcp_info(&c->flow, &info);
     fprintf(out,
-            "  %s %s %s unsent %u in flight %u cwnd %u window %u unread %u "
-            "srtt %" PRIu64 " us rto %" PRIu64 " ms\n",
+            "  %s %s %s unsent %u in flight %u sacked %u lost %u unread %u holes %u\n"
+            "    %s %s cwnd %u ssthresh %u mss %u window %u/%u buffers %u/%u\n"
+            "    srtt %" PRIu64 " us min %" PRIu64 " us rto %" PRIu64 " ms sent again %"
+            PRIu64 " delivered %" PRIu64 "%s%s%s%s\n",
             lwt_addr_format(&c->local, local, sizeof local),
             lwt_addr_format(&c->remote, remote, sizeof remote), info.state, info.unsent,
-            info.in_flight, info.cwnd, info.send_window, info.unread, info.srtt / 1000,
-            info.rto / 1000000);
+            info.in_flight, info.sacked, info.lost, info.unread, info.out_of_order,
+            info.congestion, info.recovery, info.cwnd, info.ssthresh, info.mss,
+            info.send_window, info.receive_window, info.send_buffer, info.receive_buffer,
+            info.srtt / 1000, info.min_rtt / 1000, info.rto / 1000000, info.sent_again,
+            info.delivered, info.sack ? " sack" : "", info.timestamps ? " ts" : "",
+            info.ecn ? " ecn" : "", info.reordering ? " reorders" : "");
   }
 }

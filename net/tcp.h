@@ -8,6 +8,10 @@
  *   tcp_isn.c       initial sequence numbers, timestamp offsets
  *   tcp_table.c     the four-tuples in use, ports
  *   tcp_listen.c    listeners, half-open connections
+ *   tcp_cookie.c    handshakes without memory
+ *   tcp_path.c      paths that swallow large segments
+ *   tcp_log.c       what happened, for programs
+ *   tcp_tune.c      buffers that grow as they are needed
  *   tcp_conn.c      a connection's life: made, closed, settled, freed
  *   tcp_flow.c      what the program calls (lwt/flow.h)
  *   tcp_connect.c   opening, and the options of a connection
@@ -78,6 +82,7 @@ struct tcp_repr {
   uint16_t mss;
   uint8_t scale;
   uint8_t n_sacks;
+  uint16_t urgent;   /* the pointer, with TCP_URG */
   uint8_t ce;        /* the packet was marked (RFC 3168) */
   uint32_t tsval, tsecr;
   struct tcp_range sacks[TCP_SACKS];
@@ -194,6 +199,7 @@ enum tcp_state {
 };
 
 struct tcp_listener;
+struct tcp_log;
 
 struct tcp_conn {
   struct lwt_flow flow;    /* first */
@@ -223,6 +229,9 @@ struct tcp_conn {
   unsigned probe_loss : 1;  /* t_loss is for a tail loss probe */
   unsigned cwnd_limited : 1;
   unsigned syn_lost : 2;    /* retransmissions of the SYN, 2: or more */
+  unsigned urgent : 1;      /* rcv_up says something */
+  unsigned urgent_out : 1;  /* snd_up does */
+  unsigned lingers : 1;     /* closed: t_keep is when that is enough */
   unsigned ecn_on : 1;
   unsigned ecn_echo : 1;    /* a mark came: ECE until CWR comes */
   unsigned ecn_cwr : 1;     /* new data says CWR */
@@ -235,6 +244,8 @@ struct tcp_conn {
   uint32_t mss;             /* payload of a full segment, options deducted */
   uint32_t burst;           /* bytes that the device cuts into segments of mss */
   uint32_t peer_mss;        /* what the peer said */
+  uint32_t path_mss;        /* what seems to arrive (tcp_path.c); 0: all does */
+  uint64_t path_time;       /* since when */
   uint32_t snd_small;       /* end of the last partial segment (Nagle) */
   uint32_t buffer;          /* bytes that may be queued */
   uint32_t cwnd, ssthresh;
@@ -251,6 +262,7 @@ struct tcp_conn {
   uint32_t dup_flight;      /* in flight at the first of them */
   uint32_t reno_sacked;     /* bytes that duplicate ACKs stand for, no SACK */
   uint32_t recover;
+  uint64_t sent_again;      /* segments */
   uint64_t delivered;       /* bytes that the peer is known to have got */
   struct tcp_map sent;
   struct tcp_rack rack;
@@ -262,7 +274,11 @@ struct tcp_conn {
   uint32_t rcv_fin;
   uint32_t last_ack;        /* the last acknowledgment sent */
   uint32_t rcv_mss;         /* the largest segment seen */
-  uint32_t rcv_buffer;
+  uint32_t rcv_buffer;      /* bytes that may be unread; grows (tcp_tune.c) */
+  uint32_t tune_read;       /* bytes that were read since tune_time */
+  uint64_t tune_time;
+  uint32_t rcv_up;          /* the urgent pointer: behind the last urgent byte */
+  uint32_t snd_up;
   uint32_t ts_offset, ts_recent;
   uint64_t ts_recent_time;
   struct tcp_recvq rq;
@@ -281,12 +297,15 @@ struct tcp_conn {
   uint64_t t_loss;          /* RACK's reordering timer, or a tail loss probe */
   struct net_timer timer;   /* the earliest of them */
   uint64_t user_timeout, keep_idle, keep_interval;
+  uint8_t tos;              /* differentiated services, upper six bits */
+  uint64_t linger;          /* LWT_NEVER: as long as it takes */
   uint8_t keep_count, keep_sent;
   uint8_t retransmits;      /* of the present segment */
   uint8_t challenges;
   uint64_t challenge_time;
 
   struct net_route route;
+  struct tcp_log *log;      /* NULL: none */
 
   /* The program. */
   struct lwt_addr local, remote;
@@ -379,7 +398,8 @@ struct net_tcp {
   uint8_t closing;
   struct lwt_resolver closed;
   struct net_timer wait_timer;
-  uint8_t isn_key[16], ts_key[16];
+  uint8_t isn_key[16], ts_key[16], cookie_key[16];
+  uint64_t cookie_sent;    /* when the last one was; 0: never */
   struct lwt__task turn;   /* sends when the loop's turn ends */
 };
 
@@ -443,6 +463,15 @@ int net_tcp_port_is_listened(struct net_stack *s, uint16_t port);
 /* A segment to a listener, not in the table; r->flags has SYN. */
 void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
                         const struct tcp_repr *r, uint32_t iss);
+/* A segment to a listener with an ACK, not in the table: the connection, if it
+ * completes a handshake with a cookie (as below); else it is answered. */
+struct tcp_conn *net_tcp_listen_ack(struct tcp_listener *l, const struct tcp_tuple *t,
+                                    const struct tcp_repr *r);
+/* Set h's iss and ts_offset to what says everything about h (tcp_cookie.c). */
+void net_tcp_cookie_send(struct net_stack *s, struct tcp_half *h);
+/* Whether r acknowledges a cookie: then *h is what it said. */
+int net_tcp_cookie_check(struct net_stack *s, const struct tcp_tuple *t,
+                         const struct tcp_repr *r, struct tcp_half *h);
 /* Returns the connection if r completes the handshake, which then goes through
  * net_tcp_conn_input(); else NULL. */
 struct tcp_conn *net_tcp_half_input(struct net_stack *s, struct tcp_half *h,
@@ -516,6 +545,44 @@ void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,
 uint16_t net_tcp_our_mss(struct net_stack *s, const struct lwt_addr *remote);
 /* Scale of a receive buffer's window. */
 uint8_t net_tcp_scale_for(uint32_t buffer);
+
+/* ---- tcp_log.c --------------------------------------------------------- */
+
+enum tcp_event {
+  TCP_LOG_SEND, TCP_LOG_RESEND, TCP_LOG_ACKED, TCP_LOG_SACKED, TCP_LOG_RECEIVED,
+  TCP_LOG_ACK, TCP_LOG_RECOVERY, TCP_LOG_TIMEOUT, TCP_LOG_UNDO, TCP_LOG_PROBE,
+  TCP_LOG_OPEN
+};
+/* Sequence numbers are relative to iss, or irs. */
+void net_tcp_log_event(struct tcp_conn *c, enum tcp_event what, uint32_t a, uint32_t b);
+void net_tcp_log_input(struct tcp_conn *c, const struct tcp_repr *r);
+static inline void net_tcp_log(struct tcp_conn *c, enum tcp_event what)
+{
+  if (c->log)
+    net_tcp_log_event(c, what, c->snd_una - c->iss, c->snd_nxt - c->iss);
+}
+
+/* ---- tcp_path.c -------------------------------------------------------- */
+
+/* The same segment timed out again: perhaps it is too large for the path, and
+ * nobody says so.  Returns 1 if segments are smaller now. */
+int net_tcp_black_hole(struct tcp_conn *c);
+/* Everything arrived: after a while larger segments may be tried again. */
+void net_tcp_path_retry(struct tcp_conn *c);
+
+/* ---- tcp_tune.c -------------------------------------------------------- */
+
+void net_tcp_tune_init(struct tcp_conn *c);
+void net_tcp_tune_receive(struct tcp_conn *c);
+void net_tcp_tune_send(struct tcp_conn *c);
+/* The program has read n bytes. */
+static inline void net_tcp_was_read(struct tcp_conn *c, size_t n)
+{
+  c->tune_read += (uint32_t)n;
+  if (c->tune_read > c->rcv_buffer / 2 && c->stack &&
+      c->rcv_buffer < c->stack->config.tcp_receive)
+    net_tcp_tune_receive(c);
+}
 
 /* ---- tcp_ecn.c, tcp_pace.c --------------------------------------------- */
 

@@ -78,6 +78,8 @@ static void release(struct tcp_conn *c, uint32_t ack)
     c->snd_nxt = ack;
   if (seq_lt(c->snd_small, ack))
     c->snd_small = ack;
+  if (c->urgent_out && seq_ge(ack, c->snd_up))
+    c->urgent_out = 0;
   if (seq_gt(ack, end))
     c->fin_acked = 1;
 }
@@ -153,6 +155,8 @@ static void advance(struct tcp_conn *c, const struct tcp_repr *r,
     if (c->snd_una != c->snd_nxt)
       net_tcp_rewind(c);
   }
+  if (c->buffer < c->stack->config.tcp_send && c->cwnd > c->buffer / 2)
+    net_tcp_tune_send(c);
   net_tcp_conn_refill(c);
   net_tcp_wake(c);
   net_tcp_work(c);
@@ -217,6 +221,8 @@ int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
   struct tcp_delivery d = { .fack = c->rack.fack, .tsecr = r->tsecr };
   int new_window;
 
+  if (c->log)
+    net_tcp_log_input(c, r);
   if (seq_gt(r->ack, c->snd_max) || seq_lt(r->ack, c->snd_una - c->max_wnd)) {
     /* Of what was never sent, or from another age (RFC 5961 5). */
     c->stack->stats.tcp_bad_acks++;

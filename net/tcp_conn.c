@@ -32,8 +32,8 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   c->cc = s->tcp->cc;
   net_tcp_sent_init(&c->sent);
   c->rack.mult = 1;
-  c->buffer = s->config.tcp_send;
-  c->rcv_buffer = s->config.tcp_receive;
+  net_tcp_tune_init(c);
+  c->linger = LWT_NEVER;
   c->user_timeout = s->config.tcp_user_timeout;
   c->rto = TCP_RTO_INITIAL;
   c->t_rexmit = c->t_delack = c->t_keep = c->t_retry = c->t_loss = LWT_NEVER;
@@ -72,6 +72,8 @@ void net_tcp_conn_mss(struct tcp_conn *c)
   if (peer < TCP_MSS_MIN)
     peer = TCP_MSS_MIN;
   mss = mss < peer ? mss : peer;
+  if (c->path_mss && c->path_mss < mss)
+    mss = c->path_mss;
   c->mss = c->ts_on ? mss - 12 : mss; /* MUST-16 */
   c->burst = burst(c);
 }
@@ -188,6 +190,11 @@ void net_tcp_conn_orphan(struct tcp_conn *c)
     c->data_lost = 1;
   net_tcp_recvq_free(&c->rq);
   c->progress = c->stack->now;
+  if (c->linger != LWT_NEVER) {
+    c->lingers = 1;
+    c->t_keep = c->stack->now + c->linger;
+    net_tcp_timer_update(c);
+  }
   if (c->state == TCP_FIN_WAIT_2)
     finish_orphan(c);
   else
@@ -236,8 +243,10 @@ static void settle_read(struct tcp_conn *c, struct lwt_resolver r, int kind)
     if (kind == TCP_READ_BYTES) {
       size_t n = net_tcp_recvq_read(&c->rq, c->read_bytes, c->read_len);
 
+      net_tcp_was_read(c, n);
       lwt_fulfill(&r, (void *)(uintptr_t)n);
     } else if ((chain = net_tcp_recvq_take(&c->rq, c->read_len))) {
+      net_tcp_was_read(c, chain->total);
       lwt_fulfill_owned(&r, chain, (lwt_drop_fn *)lwt_buf_free);
     } else {
       lwt_reject(&r, LWT_ENOMEM, "tcp_read");
@@ -309,6 +318,7 @@ void net_tcp_conn_free(struct tcp_conn *c)
 {
   tcp_list_remove(&c->wake);
   net_tcp_recvq_free(&c->rq);
+  lwt__free(c->log);
   lwt__free(c);
 }
 

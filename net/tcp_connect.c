@@ -147,6 +147,44 @@ int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration)
   return 0;
 }
 
+int lwt_net_tcp_linger(struct lwt_flow *flow, uint64_t duration)
+{
+  struct tcp_conn *c = conn_of(flow);
+
+  if (!c)
+    return LWT_ENOTSUP;
+  c->linger = duration;
+  return 0;
+}
+
+int lwt_net_tcp_dscp(struct lwt_flow *flow, unsigned dscp)
+{
+  struct tcp_conn *c = conn_of(flow);
+
+  if (!c)
+    return LWT_ENOTSUP;
+  if (dscp > 63)
+    return LWT_EINVAL;
+  c->tos = (uint8_t)(dscp << 2);
+  return 0;
+}
+
+int lwt_net_tcp_urgent(struct lwt_flow *flow)
+{
+  struct tcp_conn *c = conn_of(flow);
+
+  if (!c)
+    return LWT_ENOTSUP;
+  if (!c->stack || !c->sq.len)
+    return LWT_EINVAL;
+  c->urgent_out = 1;
+  c->snd_up = net_tcp_sendq_end(&c->sq);
+  net_tcp_enter(c->stack);
+  net_tcp_work(c);
+  net_tcp_leave(c->stack);
+  return 0;
+}
+
 int lwt_net_tcp_congestion(struct lwt_flow *flow, const char *name)
 {
   const struct tcp_cc_ops *cc = net_tcp_cc_find(name);
@@ -170,16 +208,27 @@ int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info)
     "closed", "syn-sent", "syn-received", "established", "fin-wait-1", "fin-wait-2",
     "close-wait", "closing", "last-ack", "time-wait"
   };
+  static const char *const modes[] = { "open", "recovery", "loss" };
   const struct tcp_conn *c = conn_of(flow);
+  uint32_t at;
 
   if (!c)
     return LWT_ENOTSUP;
+  at = c->rcv_nxt - c->rq.len; /* of the next byte to read */
   *info = (struct lwt_net_tcp_info){
-    .state = names[c->state], .congestion = c->cc->name, .mss = c->mss,
-    .cwnd = c->cwnd, .ssthresh = c->ssthresh, .send_window = c->snd_wnd,
-    .receive_window = c->rcv_adv - c->rcv_nxt, .unsent = c->sq.len,
-    .in_flight = c->snd_nxt - c->snd_una, .unread = c->rq.len,
-    .srtt = c->srtt, .rttvar = c->rttvar, .rto = net_tcp_rto(c)
+    .state = names[c->state], .congestion = c->cc->name, .recovery = modes[c->mode],
+    .mss = c->mss, .cwnd = c->cwnd, .ssthresh = c->ssthresh,
+    .send_window = c->snd_wnd, .receive_window = c->rcv_adv - c->rcv_nxt,
+    .send_buffer = c->buffer, .receive_buffer = c->rcv_buffer, .unsent = c->sq.len,
+    .in_flight = c->snd_nxt - c->snd_una, .sacked = c->sent.sacked,
+    .lost = c->sent.lost, .unread = c->rq.len, .out_of_order = c->reass.blocks,
+    .urgent = c->urgent && seq_gt(c->rcv_up, at) ? c->rcv_up - at : 0,
+    .retransmits = c->retransmits, .sent_again = c->sent_again,
+    .delivered = c->delivered, .srtt = c->srtt, .rttvar = c->rttvar,
+    .rto = net_tcp_rto(c), .min_rtt = c->rack.min_rtt,
+    .reordering = c->rack.reordering, .reordering_window = c->rack.mult,
+    .sack = c->sack_on, .timestamps = c->ts_on, .ecn = c->ecn_on,
+    .scale_out = c->snd_scale, .scale_in = c->rcv_scale
   };
   return 0;
 }

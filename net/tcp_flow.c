@@ -81,6 +81,7 @@ static lwt_size_p *flow_read(struct lwt_flow *flow, void *bytes, size_t len)
   if (!c->rq.len)
     return (lwt_size_p *)wait_to_read(c, TCP_READ_BYTES, bytes, len);
   n = net_tcp_recvq_read(&c->rq, bytes, len);
+  net_tcp_was_read(c, n);
   opened(c);
   return lwt_size_p_return(n);
 }
@@ -105,6 +106,7 @@ static lwt_buf_p *flow_read_buf(struct lwt_flow *flow, size_t max)
   chain = net_tcp_recvq_take(&c->rq, max);
   if (!chain)
     return lwt_buf_p_fail(LWT_ENOMEM, "tcp_read");
+  net_tcp_was_read(c, chain->total);
   opened(c);
   return (lwt_buf_p *)lwt_return_owned(chain, drop_chain);
 }
@@ -249,6 +251,10 @@ static lwt_t *flow_close(struct lwt_flow *flow)
 
   if (!s)
     return close_closed(c);
+  if (!c->linger) { /* nothing waits: a reset (RFC 9293 3.10.5) */
+    net_tcp_flow_abort(flow);
+    return lwt_return(NULL);
+  }
   net_tcp_enter(s);
   forget_cancelled(c);
   p = lwt_wait(&c->end);

@@ -28,7 +28,7 @@ static void take_syn(struct tcp_conn *c, const struct tcp_repr *r)
               c->stack->config.tcp_with & LWT_NET_TCP_ECN && !c->syn_lost;
   if (c->scale_on) {
     c->snd_scale = r->scale;
-    c->rcv_scale = net_tcp_scale_for(c->rcv_buffer);
+    c->rcv_scale = net_tcp_scale_for(c->stack->config.tcp_receive);
   } else if (c->rcv_buffer > 0xffff) {
     c->rcv_buffer = 0xffff;
   }
@@ -294,6 +294,18 @@ static int ack_ok(struct tcp_conn *c, const struct tcp_repr *r)
   return !net_tcp_ack_input(c, r);
 }
 
+/* 3.10.7.4, sixth: the pointer is noted, the bytes stay in their place. */
+static void input_urgent(struct tcp_conn *c, const struct tcp_repr *r)
+{
+  uint32_t up = r->seq + r->urgent;
+
+  if (!r->urgent || (c->urgent && !seq_gt(up, c->rcv_up)) || !seq_gt(up, c->rcv_nxt))
+    return;
+  c->stack->stats.tcp_urgent++;
+  c->urgent = 1;
+  c->rcv_up = up;
+}
+
 static int input_header(struct tcp_conn *c, const struct tcp_repr *r)
 {
   if (!timestamps_ok(c, r) || !sequence_ok(c, r))
@@ -359,6 +371,8 @@ void net_tcp_conn_input(struct tcp_conn *c, const struct tcp_repr *r,
   }
   if (c->ecn_on && (r->ce || r->flags & (TCP_ECE | TCP_CWR)))
     net_tcp_ecn_input(c, r);
+  if (r->flags & TCP_URG)
+    input_urgent(c, r);
   if (r->len || r->flags & TCP_FIN) {
     input_text(c, r, payload);
     net_tcp_work(c);

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: ISC
  *
  * A SYN makes a struct tcp_half, some 200 bytes, of which there is a bounded
- * number: when they are all taken, the oldest goes, so that a flood of SYNs
- * must come faster than honest handshakes take.  The ACK makes it a connection
+ * number: when they are all taken, SYN cookies take over (tcp_cookie.c), or,
+ * without these, the oldest goes, so that a flood of SYNs must come faster than
+ * honest handshakes take.  The ACK makes it a connection
  * that waits in the listener's queue for accept.  If that queue (the backlog)
  * is full, the half waits, and when it was full before this batch, further
  * SYNs are refused.
@@ -126,29 +127,28 @@ static void half_timer(struct net_timer *timer)
   net_tcp_leave(s);
 }
 
-static int has_room(struct tcp_listener *l)
+/* One more would be too many. */
+static int halves_full(struct net_stack *s)
 {
-  struct net_stack *s = l->stack;
   struct net_tcp *tcp = s->tcp;
 
-  if (l->n_ready >= l->backlog && l->full_at != tcp->batch)
-    return 0;
-  /* SYN cookies would begin here. */
-  if (tcp->n_halves >= tcp->max_halves ||
-      (tcp->n_halves && tcp->n_conns + tcp->n_halves >= s->config.max_connections)) {
-    s->stats.tcp_half_evicted++;
-    net_tcp_half_free(s, tcp_of(tcp->halves.next, struct tcp_half, age));
-  }
-  return 1;
+  return tcp->n_halves >= tcp->max_halves ||
+         (tcp->n_halves && tcp->n_conns + tcp->n_halves >= s->config.max_connections);
+}
+
+static void evict(struct net_stack *s)
+{
+  s->stats.tcp_half_evicted++;
+  net_tcp_half_free(s, tcp_of(s->tcp->halves.next, struct tcp_half, age));
 }
 
 void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
                         const struct tcp_repr *r, uint32_t iss)
 {
   struct net_stack *s = l->stack;
-  struct tcp_half *h;
+  struct tcp_half *h, made;
 
-  if (!has_room(l)) {
+  if (l->n_ready >= l->backlog && l->full_at != s->tcp->batch) {
     s->stats.tcp_backlog_full++;
     net_tcp_refuse(s, t, r);
     return;
@@ -157,12 +157,7 @@ void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
     s->stats.tcp_too_many++;
     return;
   }
-  h = lwt__alloc(sizeof *h);
-  if (!h) {
-    s->stats.no_memory++;
-    return;
-  }
-  *h = (struct tcp_half){
+  made = (struct tcp_half){
     .node = { .kind = TCP_HALF, .tuple = *t }, .stack = s, .listener = l,
     .iss = iss, .irs = r->seq, .started = s->now, .ts_recent = r->tsval,
     .peer_mss = r->options & TCP_OPT_MSS ? r->mss : 0, .snd_scale = r->scale,
@@ -171,8 +166,22 @@ void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
   };
   if ((r->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR) &&
       !(s->config.tcp_without & LWT_NET_TCP_ECN))
-    h->options |= TCP_OPT_ECN;
-  h->ts_offset = net_tcp_ts_offset(s, t);
+    made.options |= TCP_OPT_ECN;
+  made.ts_offset = net_tcp_ts_offset(s, t);
+  if (halves_full(s)) {
+    if (!(s->config.tcp_without & LWT_NET_TCP_COOKIES)) {
+      net_tcp_cookie_send(s, &made);
+      send_syn_ack(&made);
+      return;
+    }
+    evict(s);
+  }
+  h = lwt__alloc(sizeof *h);
+  if (!h) {
+    s->stats.no_memory++;
+    return;
+  }
+  *h = made;
   net_timer_init(&h->timer, half_timer);
   net_tcp_insert(s, &h->node);
   tcp_list_add(&s->tcp->halves, &h->age);
@@ -181,10 +190,10 @@ void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
   send_syn_ack(h);
 }
 
-/* The handshake is complete: a connection in the place of h, in the listener's
- * queue.  NULL: no memory, h stays. */
-static struct tcp_conn *promote(struct net_stack *s, struct tcp_half *h,
-                                uint16_t window, const struct tcp_repr *r)
+/* The handshake is complete: a connection in the listener's queue.  NULL: no
+ * memory. */
+static struct tcp_conn *complete(struct net_stack *s, const struct tcp_half *h,
+                                 uint16_t window, const struct tcp_repr *r)
 {
   struct tcp_listener *l = h->listener;
   struct tcp_conn *c = net_tcp_conn_new(s, &h->node.tuple);
@@ -207,7 +216,7 @@ static struct tcp_conn *promote(struct net_stack *s, struct tcp_half *h,
   c->syn_lost = h->retransmits > 2 ? 2 : h->retransmits;
   if (c->scale_on) {
     c->snd_scale = h->snd_scale;
-    c->rcv_scale = net_tcp_scale_for(c->rcv_buffer);
+    c->rcv_scale = net_tcp_scale_for(c->stack->config.tcp_receive);
   } else if (c->rcv_buffer > 0xffff) {
     c->rcv_buffer = 0xffff;
   }
@@ -216,7 +225,6 @@ static struct tcp_conn *promote(struct net_stack *s, struct tcp_half *h,
   c->snd_wl2 = h->iss;
   if (r && !h->retransmits)
     net_tcp_rtt_sample(c, s->now - h->started);
-  net_tcp_half_free(s, h);
   net_tcp_conn_established(c);
   c->listener = l;
   tcp_list_add(&l->ready, &c->accept);
@@ -224,6 +232,47 @@ static struct tcp_conn *promote(struct net_stack *s, struct tcp_half *h,
     l->full_at = s->tcp->batch;
   if (!tcp_linked(&l->wake))
     tcp_list_add(&s->tcp->accepting, &l->wake);
+  return c;
+}
+
+/* The same in the place of h, which stays when memory is out. */
+static struct tcp_conn *promote(struct net_stack *s, struct tcp_half *h,
+                                uint16_t window, const struct tcp_repr *r)
+{
+  struct tcp_conn *c = complete(s, h, window, r);
+
+  if (c)
+    net_tcp_half_free(s, h);
+  return c;
+}
+
+struct tcp_conn *net_tcp_listen_ack(struct tcp_listener *l, const struct tcp_tuple *t,
+                                    const struct tcp_repr *r)
+{
+  struct net_stack *s = l->stack;
+  struct tcp_half h;
+  struct tcp_conn *c;
+
+  if (r->flags & TCP_SYN || !net_tcp_cookie_check(s, t, r, &h)) {
+    s->stats.tcp_no_port++;
+    net_tcp_refuse(s, t, r);
+    return NULL;
+  }
+  if (l->n_ready >= l->backlog) { /* the peer will say it again */
+    s->stats.tcp_backlog_waits++;
+    return NULL;
+  }
+  if (s->tcp->n_conns >= s->config.max_connections) {
+    s->stats.tcp_too_many++;
+    return NULL;
+  }
+  if (s->tcp->n_halves && s->tcp->n_conns + s->tcp->n_halves >= s->config.max_connections)
+    evict(s);
+  h.listener = l;
+  h.retransmits = 1; /* the round trip is not known */
+  c = complete(s, &h, r->window, r);
+  if (c)
+    s->stats.tcp_cookies_accepted++;
   return c;
 }
 

@@ -112,6 +112,7 @@ static int resend(struct tcp_conn *c, uint32_t seq, uint32_t len)
   if (code)
     return code;
   c->stack->stats.tcp_retransmits++;
+  c->sent_again++;
   net_tcp_undo_note(c);
   net_tcp_sent_again(c, seq, len);
   return 0;
@@ -213,6 +214,8 @@ static void send_some(struct tcp_conn *c)
 {
   uint32_t pipe = net_tcp_pipe(c);
 
+  if (c->path_mss && c->snd_nxt == c->snd_una)
+    net_tcp_path_retry(c);
   c->cwnd_limited = 0;
   if (c->mode != TCP_OPEN && send_lost(c, &pipe))
     return;

@@ -193,6 +193,7 @@ void net_tcp_tlp_fired(struct tcp_conn *c)
   if (c->mode != TCP_OPEN || !net_tcp_output_tail(c, &again))
     return;
   c->stack->stats.tcp_tail_probes++;
+  net_tcp_log(c, TCP_LOG_PROBE);
   lwt_trace_instant("tcp", "tail loss probe", c->snd_nxt - c->iss);
   c->rack.tlp = 1;
   c->rack.tlp_again = !!again;

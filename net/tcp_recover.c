@@ -50,6 +50,7 @@ uint32_t net_tcp_flight(const struct tcp_conn *c)
 void net_tcp_recovery_enter(struct tcp_conn *c)
 {
   c->stack->stats.tcp_fast_recovery++;
+  net_tcp_log(c, TCP_LOG_RECOVERY);
   lwt_trace_instant("tcp", "recovery", c->snd_una - c->iss);
   remember(c);
   c->mode = TCP_RECOVERY;
@@ -67,6 +68,7 @@ void net_tcp_recovery_enter(struct tcp_conn *c)
 
 void net_tcp_loss_enter(struct tcp_conn *c)
 {
+  net_tcp_log(c, TCP_LOG_TIMEOUT);
   lwt_trace_instant("tcp", "timeout", c->snd_una - c->iss);
   /* ssthresh is held while the same segment times out again (RFC 5681 3.1). */
   if (c->retransmits == 0) {
@@ -98,6 +100,7 @@ void net_tcp_recovery_exit(struct tcp_conn *c)
     out = (out > c->mss ? out : c->mss) + c->mss;
     c->cwnd = c->ssthresh < out ? c->ssthresh : out;
   }
+  net_tcp_log(c, TCP_LOG_OPEN);
   c->mode = TCP_OPEN;
   c->dupacks = 0;
   c->reno_sacked = 0;
@@ -123,6 +126,7 @@ static void undo(struct tcp_conn *c)
   int was_loss = c->mode == TCP_LOSS;
 
   c->stack->stats.tcp_spurious++;
+  net_tcp_log(c, TCP_LOG_UNDO);
   lwt_trace_instant("tcp", "undo", c->snd_una - c->iss);
   c->undo.valid = 0;
   net_tcp_sent_find(c);

@@ -102,6 +102,7 @@ static int transmit_of(struct tcp_conn *c, uint8_t tos, struct lwt_buf *segment)
 {
   struct net_stack *s = c->stack;
 
+  tos |= c->tos;
   if (!segment || tos ||
       !net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
     return transmit(s, &c->local, &c->remote, tos, segment);
@@ -158,11 +159,18 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     flags |= c->ecn_cwr ? TCP_CWR : 0;
   }
   fill_in(c, &r, seq, flags | TCP_ACK);
+  if (c->urgent_out && seq_lt(seq, c->snd_up)) {
+    r.flags |= TCP_URG;
+    r.urgent = (uint16_t)(c->snd_up - seq < 0xffff ? c->snd_up - seq : 0xffff);
+  }
   code = outcome(c, transmit_of(c, tos, make_data(c, &r, len)));
   if (code)
     return code;
   if (tos)
     c->ecn_cwr = 0;
+  if (c->log)
+    net_tcp_log_event(c, seq_lt(seq, c->snd_max) ? TCP_LOG_RESEND : TCP_LOG_SEND,
+                      seq - c->iss, seq + len + !!(flags & TCP_FIN) - c->iss);
   if (!c->reass.head && c->dsack.start == c->dsack.end) /* else SACK blocks are due */
     acknowledged(c);
   c->last_send = c->stack->now;
@@ -174,6 +182,8 @@ void net_tcp_send_ack(struct tcp_conn *c)
   struct tcp_repr r;
 
   fill_in(c, &r, c->snd_nxt, TCP_ACK);
+  if (c->log)
+    net_tcp_log_event(c, TCP_LOG_ACK, c->rcv_nxt - c->irs, c->rcv_adv - c->irs);
   if (c->dsack.start != c->dsack.end) {
     r.sacks[r.n_sacks++] = c->dsack;
     c->dsack.end = c->dsack.start;
@@ -248,7 +258,7 @@ int net_tcp_send_syn(struct tcp_conn *c)
   r.window = (uint16_t)window;
   r.options = net_tcp_syn_options(c->stack, asked);
   r.mss = net_tcp_our_mss(c->stack, &c->remote);
-  r.scale = net_tcp_scale_for(c->rcv_buffer);
+  r.scale = net_tcp_scale_for(c->stack->config.tcp_receive);
   r.tsval = net_tcp_ts_now(c->stack, c->ts_offset);
   r.tsecr = c->ts_recent;
   c->rcv_adv = c->rcv_nxt + window;

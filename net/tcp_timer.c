@@ -87,6 +87,7 @@ static void rexmit_fired(struct tcp_conn *c)
     c->ack_now = 1;
   } else {
     net_tcp_loss_enter(c);
+    net_tcp_black_hole(c);
   }
   net_tcp_work(c);
   if (c->retransmits < UINT8_MAX)
@@ -113,6 +114,11 @@ static void keep_fired(struct tcp_conn *c)
 {
   uint64_t now = c->stack->now;
 
+  if (c->lingers) {
+    c->stack->stats.tcp_timeouts++;
+    net_tcp_conn_reset(c, LWT_ETIMEDOUT, "tcp_close");
+    return;
+  }
   if (now - c->last_receive < c->keep_idle) {
     c->keep_sent = 0;
     c->t_keep = c->last_receive + c->keep_idle;

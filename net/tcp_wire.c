@@ -97,6 +97,7 @@ int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
   r->options = 0;
   r->n_sacks = 0;
   r->ce = 0;
+  r->urgent = r->flags & TCP_URG ? net_get16(bytes + 18) : 0;
   r->mss = 0;
   r->scale = 0;
   r->tsval = r->tsecr = 0;
@@ -202,5 +203,5 @@ void net_tcp_emit(const struct tcp_repr *r, uint8_t *bytes)
   bytes[12] = (uint8_t)((end - bytes) / 4 << 4);
   bytes[13] = r->flags;
   net_put16(bytes + 14, r->window);
-  net_put32(bytes + 16, 0); /* checksum, urgent pointer */
+  net_put32(bytes + 16, r->flags & TCP_URG ? r->urgent : 0); /* checksum: 0 */
 }

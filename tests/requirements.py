@@ -5,7 +5,7 @@
 
 The requirements are in tests/conformance/rfc*.txt, a line each:
 
-    ID | level | what, in few words | PROGRAM: name of a test
+    ID | level | what, in few words | PROGRAM: name of a test, or of its heading
                                     | not: why
 
 PROGRAM is t-NAME, a test program, which is run; conformance.py, whose cases begin
@@ -61,6 +61,20 @@ def cases():
     return ["%s %s" % (one.ident, one.text) for one in cases.CASES]
 
 
+def passed(lines):
+    """What passed: results, and the headings (comments) of which all did."""
+    names, heading = [], ""
+    for line in lines + ["# "]:
+        if line.startswith("# "):
+            names += [heading] if heading else []
+            heading = line[2:]
+        elif line.startswith("not ok "):
+            heading = ""
+        elif line.startswith("ok ") and " # SKIP" not in line:
+            names.append(line.partition(" - ")[2])
+    return names
+
+
 class Shown:
     """Which tests there are, and whether they pass."""
 
@@ -86,9 +100,7 @@ class Shown:
             return []
         out = subprocess.run([path], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL, timeout=600, check=False)
-        return [line.partition(" - ")[2]
-                for line in out.stdout.decode(errors="replace").splitlines()
-                if line.startswith("ok ") and " # SKIP" not in line]
+        return passed(out.stdout.decode(errors="replace").splitlines())
 
     def has(self, by):
         program, _, name = by.partition(": ")

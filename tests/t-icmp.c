@@ -47,6 +47,9 @@ static void test_echo(void)
   lab_icmp("10.0.0.9", "10.0.0.2", 5, 1, 0x0a000003, pattern, 28);
   inject();
   is_int(STAT(icmp_ignored), 4, "pings to all, replies, timestamps, redirects");
+  lab_icmp("10.0.0.9", "10.0.0.2", 4, 0, 0, pattern, 28);
+  inject();
+  is_int(STAT(icmp_ignored), 5, "MUST-55: source quench is discarded");
   lab_ipv4("10.0.0.9", "10.0.0.2", 1, 1, 0, "\x08\0\xf7\xff\0\0\0", 7);
   inject();
   is_int(STAT(icmp_malformed), 1, "shorter than a header");

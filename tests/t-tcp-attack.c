@@ -202,7 +202,8 @@ static void ports_run_out(void)
 
 static void syn_flood(void)
 {
-  struct lwt_net_config config = { .max_connections = 5000 };
+  struct lwt_net_config config = { .max_connections = 5000,
+                                   .tcp_without = LWT_NET_TCP_COOKIES };
   struct lwt_addr honest;
   uint32_t i;
 

@@ -13,7 +13,8 @@ static void begin(const char *what)
 
 static void begin_with(const char *what, uint32_t send, uint32_t receive)
 {
-  struct lwt_net_config config = { .tcp_send = send, .tcp_receive = receive };
+  struct lwt_net_config config = { .tcp_send = send, .tcp_receive = receive,
+                                   .tcp_without = LWT_NET_TCP_TUNING };
 
   printf("# %s\n", what);
   lab_start(&config);
