@@ -6,6 +6,7 @@
  */
 #include "checksum.h"
 #include "group.h"
+#include "ipv4_options.h"
 #include "ipv6.h"
 #include "wire.h"
 
@@ -113,11 +114,29 @@ static struct lwt_buf *push_header(struct net_stack *s, const struct net_ipv4_re
   return packet;
 }
 
-/* In pieces that fit.  Either all of them are sent or an error is returned. */
-static int fragment(struct net_stack *s, struct net_hop hop, struct net_ipv4_repr *r,
-                    struct lwt_buf *segment)
+/* One packet with this header, whose checksum is made. */
+static struct lwt_buf *push_bytes(struct net_stack *s, uint8_t *header, uint32_t len,
+                                  struct lwt_buf *packet)
 {
-  uint32_t room = (uint32_t)(hop.mtu - NET_IPV4_LEN) & ~7u, offset = 0, len;
+  net_put16(header + 2, packet->total + len);
+  net_put16(header + 10, 0);
+  net_put16(header + 10, (uint16_t)~net_sum(header, len));
+  if (packet->flags & LWT_BUF_CSUM_PARTIAL)
+    packet->csum_start = (uint16_t)(packet->csum_start + len);
+  packet = lwt_buf_push(packet, len);
+  if (packet)
+    memcpy(packet->data, header, len);
+  else
+    s->stats.no_memory++;
+  return packet;
+}
+
+/* In pieces that fit.  Either all of them are sent or an error is returned.  What is
+ * cut may be a fragment itself. */
+static int fragment(struct net_stack *s, struct net_hop hop, uint8_t *header,
+                    uint32_t header_len, struct lwt_buf *segment)
+{
+  uint32_t base = net_get16(header + 6), offset = 0, len, room;
   struct lwt_buf *part;
   int error = 0;
 
@@ -129,20 +148,30 @@ static int fragment(struct net_stack *s, struct net_hop hop, struct net_ipv4_rep
     }
   }
   for (; offset < segment->total && !error; offset += len) {
+    room = (hop.mtu - header_len) & ~7u;
     len = segment->total - offset;
-    r->mf = len > room;
-    if (r->mf)
+    net_put16(header + 6, base + offset / 8 + (len > room ? 0x2000 & ~base : 0));
+    if (len > room)
       len = room;
-    r->offset = (uint16_t)offset;
-    r->total = (uint16_t)(NET_IPV4_LEN + len);
     part = lwt_buf_slice(segment, offset, len);
     if (part)
-      part = push_header(s, r, part);
-    error = part ? transmit(s, &hop, r->dst, part) : LWT_ENOMEM;
+      part = push_bytes(s, header, header_len, part);
+    error = part ? transmit(s, &hop, net_get32(header + 16), part) : LWT_ENOMEM;
     s->stats.frag_tx += !error;
+    if (!offset && header_len > NET_IPV4_LEN)
+      header_len = (uint32_t)net_ipv4_options_copied(header, header_len);
   }
   lwt_buf_free(segment);
   return error;
+}
+
+int net_ipv4_send_header(struct net_stack *s, const struct net_hop *hop, uint8_t *header,
+                         uint32_t header_len, struct lwt_buf *segment)
+{
+  if (segment->total + header_len > hop->mtu && !(segment->flags & LWT_BUF_GSO))
+    return fragment(s, *hop, header, header_len, segment);
+  segment = push_bytes(s, header, header_len, segment);
+  return segment ? transmit(s, hop, net_get32(header + 16), segment) : LWT_ENOMEM;
 }
 
 /* Identifications of packets that may be cut up, unguessable by others. */
@@ -155,12 +184,16 @@ int net_ipv4_send(struct net_stack *s, const struct net_hop *hop,
                   struct net_ipv4_repr *r, struct lwt_buf *segment)
 {
   uint32_t total = segment->total + NET_IPV4_LEN;
+  uint8_t header[NET_IPV4_LEN];
 
   r->offset = r->mf = 0;
   r->id = r->df ? 0 : next_id(s, r->dst);
   if (total > hop->mtu && !(segment->flags & LWT_BUF_GSO)) {
-    if (!r->df && total <= 65535)
-      return fragment(s, *hop, r, segment);
+    if (!r->df && total <= 65535) {
+      r->total = NET_IPV4_LEN; /* of each piece, later */
+      net_ipv4_emit(r, header);
+      return fragment(s, *hop, header, NET_IPV4_LEN, segment);
+    }
     s->stats.ip_too_big++;
     lwt_buf_free(segment);
     return LWT_EMSGSIZE;
@@ -258,15 +291,45 @@ static int to_group(struct net_if *nif, uint32_t dst)
   return dst == NET_ALL_HOSTS || (dst >> 28 == 14 && net_group_find(nif, &group));
 }
 
-/* Whether a packet with this header may come in here; else counts why. */
-static int acceptable(struct net_if *nif, const struct net_ipv4_repr *r)
+/* To us: on the interface that has the address, unless we are a router. */
+static int to_us(struct net_if *nif, uint32_t dst)
 {
+  const struct net_local4 *l = net_local4_find(nif->s, dst);
+
+  return (l && (l->nif == nif || (nif->s->config.forward && l->nif->netif))) ||
+         to_all(nif, dst) || to_group(nif, dst);
+}
+
+/* Whether the packet may come in here; else it has been forwarded or counted. */
+static int acceptable(const struct net_ip_info *ip, const struct net_ipv4_repr *r,
+                      struct lwt_buf *packet)
+{
+  struct net_if *nif = ip->nif;
+  struct net_stack *s = nif->s;
+  struct net_ipv4_options o;
+  int wrong = 0;
+
   if (!good_source(nif, r))
-    return 0;
-  if (net_local4_on(nif, r->dst) || to_all(nif, r->dst) || to_group(nif, r->dst))
+    goto drop;
+  if (r->header > NET_IPV4_LEN) {
+    wrong = net_ipv4_options_parse(&o, ip->header, r->header);
+    s->stats.ip_malformed += wrong > 0;
+    s->stats.ip_source_route += !wrong && o.source_route;
+  }
+  if (wrong)
+    net_icmp_send_error(s, ip, NET_ICMP_PARAMETER, 0, 0, packet);
+  if (wrong || (r->header > NET_IPV4_LEN && o.source_route))
+    goto drop;
+  if (to_us(nif, r->dst))
     return 1;
-  nif->s->stats.ip_destination++;
+  if (s->config.forward) {
+    net_ipv4_forward(ip, packet);
+    return 0;
+  }
+  s->stats.ip_destination++;
   nif->stats.rx_destination++;
+drop:
+  lwt_buf_free(packet);
   return 0;
 }
 
@@ -359,15 +422,6 @@ void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, unsigned flags)
   packet = strip(s, &r, header, packet);
   if (!packet)
     return;
-  if (!(flags & NET_IN_LOOPED) && !acceptable(nif, &r)) {
-    lwt_buf_free(packet);
-    return;
-  }
-  if (r.mf || r.offset) {
-    packet = net_frag_input(nif, &r, header, packet);
-    if (!packet)
-      return;
-  }
   ip.nif = nif;
   ip.src = net_addr4(r.src, 0);
   ip.dst = net_addr4(r.dst, 0);
@@ -377,6 +431,16 @@ void net_ipv4_input(struct net_if *nif, struct lwt_buf *packet, unsigned flags)
   ip.broadcast = flags & NET_IN_BROADCAST || r.dst >> 28 == 14 || to_all(nif, r.dst);
   ip.header = header;
   ip.header_len = r.header;
+  if (!(flags & NET_IN_LOOPED) && !acceptable(&ip, &r, packet))
+    return;
+  if (r.mf || r.offset) {
+    packet = net_frag_input(nif, &r, header, packet);
+    if (!packet)
+      return;
+    ip.tos = r.tos;
+    ip.ttl = r.ttl;
+    ip.header_len = r.header;
+  }
   deliver(s, &ip, packet);
 }
 

@@ -61,6 +61,8 @@ struct lwt_net_config {
   struct lwt_addr addr6;   /* an address beside the link-local one; family 0: none */
   struct lwt_addr gateway6; /* of the default route; family 0: none but routers' */
   uint8_t ttl;             /* default 64 */
+  uint8_t forward;         /* we are a router: IPv4 packets that are not for us
+                              go on by the routing table */
 
   /* Unpredictable bytes (lwt_platform_random(); a constant in tests): initial
    * sequence numbers, ports and the like are derived from them. */
@@ -122,7 +124,10 @@ struct lwt_net_config {
   X(ip_malformed)     /* version, lengths, options */                         \
   X(ip_checksum)                                                              \
   X(ip_source)        /* a source that no host may have */                    \
-  X(ip_destination)   /* not ours; we do not forward */                       \
+  X(ip_destination)   /* not ours, and not to be forwarded */                 \
+  X(ip_source_route)  /* a source route, which nobody may set (RFC 7126) */   \
+  X(ip_forwarded)                                                             \
+  X(ip_ttl)           /* not forwarded: its time is over */                   \
   X(ip_options)       /* IPv6: bad extension headers, unknown options */          \
   X(ip_protocol)      /* nobody handles it */                                 \
   X(ip_no_route)                                                              \

@@ -157,6 +157,12 @@ int net_ip_loop(struct net_if *nif, struct lwt_buf *packet);
 void net_ip_loop_copy(struct net_if *nif, const struct lwt_buf *packet);
 
 struct net_ipv4_repr;
+/* Send what has this header, of 20 to 60 bytes, as it is: with the length and
+ * checksum to be set, cut into fragments if need be.  Takes segment. */
+int net_ipv4_send_header(struct net_stack *s, const struct net_hop *hop, uint8_t *header,
+                         uint32_t header_len, struct lwt_buf *segment);
+/* A packet that is not for us, without its header (which ip has).  Takes it. */
+void net_ipv4_forward(const struct net_ip_info *ip, struct lwt_buf *payload);
 /* As net_ip_send() below; of r: src, dst, proto, tos, ttl, df. */
 int net_ipv4_send(struct net_stack *s, const struct net_hop *hop,
                   struct net_ipv4_repr *r, struct lwt_buf *segment);

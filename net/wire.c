@@ -52,22 +52,6 @@ void net_arp_emit(const struct net_arp_repr *r, uint8_t *bytes)
   net_put32(bytes + 24, r->target);
 }
 
-/* Whether the lengths of the options (RFC 791 3.1), which are skipped, fit. */
-static int options_fit(const uint8_t *bytes, size_t len)
-{
-  enum { END, NO_OPERATION };
-  size_t i = 0;
-
-  while (i < len && bytes[i] != END)
-    if (bytes[i] == NO_OPERATION)
-      i++;
-    else if (len - i < 2 || bytes[i + 1] < 2 || bytes[i + 1] > len - i)
-      return 0;
-    else
-      i += bytes[i + 1];
-  return 1;
-}
-
 int net_ipv4_parse(struct net_ipv4_repr *r, const uint8_t *bytes, size_t len)
 {
   uint16_t fragment;
@@ -88,12 +72,7 @@ int net_ipv4_parse(struct net_ipv4_repr *r, const uint8_t *bytes, size_t len)
   r->proto = bytes[9];
   r->src = net_get32(bytes + 12);
   r->dst = net_get32(bytes + 16);
-  if (net_sum(bytes, r->header) != 0xffff)
-    return LWT_EIO;
-  if (r->header > NET_IPV4_LEN &&
-      !options_fit(bytes + NET_IPV4_LEN, (size_t)(r->header - NET_IPV4_LEN)))
-    return LWT_EBADMSG;
-  return r->header;
+  return net_sum(bytes, r->header) == 0xffff ? r->header : LWT_EIO;
 }
 
 void net_ipv4_emit(const struct net_ipv4_repr *r, uint8_t *bytes)
