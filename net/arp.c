@@ -48,8 +48,13 @@ static void unreachable(struct net_if *nif, const struct lwt_buf *packet)
   net_icmp_no_neighbour(nif->s, packet);
 }
 
+static void failed(struct neighbour *n)
+{
+  net_routes_dead(n->nif, &n->ip);
+}
+
 const struct net_neighbour_kind net_arp_kind = {
-  .type = NET_ETHER_IPV4, .ask = ask, .unreachable = unreachable
+  .type = NET_ETHER_IPV4, .ask = ask, .unreachable = unreachable, .failed = failed
 };
 
 /* ---- Input ------------------------------------------------------------- */

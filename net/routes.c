@@ -11,7 +11,19 @@
 
 #include <string.h>
 
+#define DEAD_TIME LWT_S(60)
+
+/* A gateway that did not answer: others are preferred for a while. */
+struct dead {
+  struct lwt_addr gateway;
+  uint32_t interface;
+  uint64_t until;
+};
+
 struct net_routes {
+  struct net_timer timer; /* a dead one is tried again */
+  struct net_stack *s;
+  struct dead dead[8];
   uint32_t count;
   struct lwt_ip_route list[]; /* config.max_routes */
 };
@@ -55,22 +67,70 @@ static int before(const struct lwt_ip_route *a, const struct lwt_ip_route *b)
   return a->prefix != b->prefix ? a->prefix > b->prefix : a->metric < b->metric;
 }
 
+/* ---- Dead gateways (RFC 1122 3.3.1.4) ----------------------------------- */
+
+static int is_dead(const struct net_stack *s, const struct lwt_ip_route *r)
+{
+  const struct dead *d = s->routes->dead, *end = d + 8;
+
+  for (; r->gateway.family && d < end; d++)
+    if (d->until > s->now && d->interface == r->interface &&
+        net_addr_same(&d->gateway, &r->gateway))
+      return 1;
+  return 0;
+}
+
+static void retry(struct net_timer *timer)
+{
+  struct net_routes *t = (struct net_routes *)timer;
+  uint64_t next = LWT_NEVER;
+  struct dead *d;
+
+  for (d = t->dead; d < t->dead + 8; d++)
+    if (d->until > t->s->now && d->until < next)
+      next = d->until;
+  if (next != LWT_NEVER)
+    net_timer_set(&t->s->timers, timer, next);
+  net_routes_changed(t->s);
+}
+
+void net_routes_dead(struct net_if *nif, const struct lwt_addr *gateway)
+{
+  struct net_routes *t = nif->s->routes;
+  struct dead *d, *to = t->dead;
+
+  if (!net_routes_is_gateway(nif->s, gateway, nif->index))
+    return;
+  for (d = t->dead; d < t->dead + 8; d++)
+    if (d->until < to->until)
+      to = d;
+  *to = (struct dead){ *gateway, nif->index, nif->s->now + DEAD_TIME };
+  if (!net_timer_is_set(&t->timer))
+    net_timer_set(&t->s->timers, &t->timer, to->until);
+  net_routes_changed(nif->s);
+}
+
 /* ---- Looking up -------------------------------------------------------- */
 
 const struct lwt_ip_route *net_routes_find(const struct net_stack *s,
                                            const struct lwt_addr *dst, uint32_t index)
 {
   const struct lwt_ip_route *r = s->routes->list, *end = r + s->routes->count;
+  const struct lwt_ip_route *last = NULL;
   const struct net_if *nif;
 
   for (; r < end; r++) {
     if ((index && r->interface != index) || !covers(r, dst))
       continue;
     nif = net_if_find(s, r->interface);
-    if (nif && !nif->down)
+    if (!nif || nif->down)
+      continue;
+    if (!is_dead(s, r))
       return r;
+    if (!last)
+      last = r;
   }
-  return NULL;
+  return last; /* if there is no other, the dead one is tried */
 }
 
 int net_routes_is_gateway(const struct net_stack *s, const struct lwt_addr *addr,
@@ -227,12 +287,16 @@ int net_routes_init(struct net_stack *s)
                          s->config.max_routes * sizeof *s->routes->list);
   if (!s->routes)
     return LWT_ENOMEM;
-  s->routes->count = 0;
+  memset(s->routes, 0, sizeof *s->routes);
+  s->routes->s = s;
+  net_timer_init(&s->routes->timer, retry);
   return 0;
 }
 
 void net_routes_fini(struct net_stack *s)
 {
+  if (s->routes)
+    net_timer_stop(&s->timers, &s->routes->timer);
   lwt__free(s->routes);
   s->routes = NULL;
 }

@@ -20,6 +20,9 @@ void net_routes_drop_if(struct net_stack *s, uint32_t index);
 /* The best route to dst, through the interface (0: any that is not down); NULL. */
 const struct lwt_ip_route *net_routes_find(const struct net_stack *s,
                                            const struct lwt_addr *dst, uint32_t index);
+/* A neighbour does not answer: if it is a gateway, other routes are preferred for a
+ * minute, if there are any. */
+void net_routes_dead(struct net_if *nif, const struct lwt_addr *gateway);
 /* Whether the interface has a route through this gateway. */
 int net_routes_is_gateway(const struct net_stack *s, const struct lwt_addr *addr,
                           uint32_t index);

@@ -334,7 +334,8 @@ static void goes_to(const char *dst, const char *hop)
 
   lwt_drop(lwt_udp_send(udp, &to, "x", 1));
   snprintf(want, sizeof want, "* arp who-has %s tell 10.0.0.2", hop);
-  got(want);
+  ok(lab_take() && !strcmp(lab_describe(lab_seen, lab_seen_len), want),
+     "%s goes to %s", dst, hop);
   advance(LWT_S(10));
   lab_discard();
 }
@@ -372,6 +373,34 @@ static void test_routes(void)
   is_int(lwt_ip_route_remove(lab_stack, &r), 0, "no default route");
   to = lab_addr("8.8.8.8", 9);
   settled(lwt_udp_send(udp, &to, "x", 1), LWT_ENETUNREACH, "nowhere to go");
+  lwt_udp_close(udp);
+  lab_end();
+}
+
+static void test_dead_gateway(void)
+{
+  struct lwt_addr any = lab_addr("0.0.0.0", 7), to = lab_addr("8.8.8.8", 9);
+  struct lwt_ip_route r = route("0.0.0.0", 0, "10.0.0.3", 0, 5);
+  lwt_t *p;
+
+  start();
+  lwt_stack_udp(lab_stack, &any, &udp);
+  is_int(lwt_ip_route_add(lab_stack, &r), 0, "a second gateway");
+  goes_to("8.8.8.8", "10.0.0.1"); /* nobody answers */
+  p = lwt_udp_send(udp, &to, "x", 1);
+  got("* arp who-has 10.0.0.3 tell 10.0.0.2");
+  lab_arp("01", 2, "10.0.0.3", "10.0.0.2");
+  inject();
+  settled(p, 0, "sent");
+  got("02 10.0.0.2>8.8.8.8 udp 7>9 len 1 'x'");
+  ok(lab_take() == 0, "the second gateway takes over");
+  lab_arp("*", 1, "10.0.0.3", "10.0.0.2");
+  advance(LWT_S(61));
+  lab_discard();
+  goes_to("8.8.8.8", "10.0.0.1"); /* tried again after a minute */
+  r = route("0.0.0.0", 0, "10.0.0.3", 0, 5);
+  is_int(lwt_ip_route_remove(lab_stack, &r), 0, "the second one goes");
+  goes_to("8.8.8.8", "10.0.0.1"); /* there is no other */
   lwt_udp_close(udp);
   lab_end();
 }
@@ -515,6 +544,7 @@ int main(void)
   test_defend();
   test_routes();
   test_bad_routes();
+  test_dead_gateway();
   test_two();
   test_anonymous();
   return lwt_test_done();

@@ -8,6 +8,8 @@
  *   bit 1   with its IP checksum put right
  *   bit 2   with its transport checksum put right, too; and an acknowledgment
  *           of 0 becomes one of all that the stack has sent last
+ *   bit 3   change addresses, routes or groups: what the first byte of the frame
+ *           says, with the second; in the first step: the stack forwards
  *   bit 4   let a tenth of a second pass
  *   bit 5   let a minute pass
  *   bit 6   the program sends a datagram to the station
@@ -16,6 +18,8 @@
  * The stack is 10.0.0.2/24 at 02:..:01; UDP 7 and TCP 80 are open.  At the end
  * all is closed, and nothing may be left.
  */
+#include <lwt-ip.h>
+
 #include "../netlab.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -53,13 +57,13 @@ static void put_right(int transport)
   lab_ip_sum();
   t = ip + header;
   total -= header;
-  at = ip[9] == 6 ? 16 : ip[9] == 17 ? 6 : ip[9] == 1 ? 2 : 0;
+  at = ip[9] == 6 ? 16 : ip[9] == 17 ? 6 : ip[9] == 1 || ip[9] == 2 ? 2 : 0;
   if (!transport || !at || at + 2 > total)
     return;
   if (ip[9] == 6 && total >= 20 && !lab_get(t + 8, 4))
     lab_put(t + 8, 4, seen);
   lab_put(t + at, 2, 0);
-  sum = ip[9] == 1 ? 0 : lab_pseudo(ip, total);
+  sum = ip[9] <= 2 ? 0 : lab_pseudo(ip, total);
   lab_put(t + at, 2, ~lab_sum(t, total, sum));
 }
 
@@ -96,6 +100,31 @@ static void ignore_value(lwt_t *p)
   lwt_async(lwt_catch(p, ignore, NULL));
 }
 
+static void change(uint8_t what, uint8_t x, struct lwt_udp *udp)
+{
+  struct lwt_ip_address a = { .addr = lab_addr("10.0.0.0", 0), .prefix = 24,
+                              .origin = x & 1, .valid_until = lwt_now() + LWT_S(x),
+                              .preferred_until = lwt_now() + LWT_S(x / 2),
+                              .unchecked = x & 2 };
+  struct lwt_ip_route r = { .dst = lab_addr("10.0.0.0", 0), .prefix = 16,
+                            .gateway = lab_addr("10.0.0.1", 0), .interface = 2 };
+  struct lwt_addr group = lab_addr("239.0.0.0", 0), sources[2];
+
+  a.addr.ip[3] = r.dst.ip[1] = x;
+  group.ip[3] = x & 3;
+  sources[0] = sources[1] = a.addr;
+  sources[1].ip[3] = x ^ 1;
+  switch (what % 8) {
+  case 0: ignore_value(lwt_ip_address_add(lab_stack, 2, &a)); break;
+  case 1: lwt_ip_address_remove(lab_stack, 2, &a.addr); break;
+  case 2: lwt_ip_route_add(lab_stack, &r); break;
+  case 3: lwt_ip_route_remove(lab_stack, &r); break;
+  case 4: lwt_ip_join(udp, 2, &group); break;
+  case 5: lwt_ip_join_sources(udp, 2, &group, x & 4, sources, x >> 3 & 1 ? 2 : 1); break;
+  default: lwt_ip_leave(udp, 2, &group);
+  }
+}
+
 static void step(uint8_t what, struct lwt_udp *udp, struct lwt_listener *listener)
 {
   struct lwt_addr to = lab_addr("10.0.0.9", 1000);
@@ -110,6 +139,8 @@ static void step(uint8_t what, struct lwt_udp *udp, struct lwt_listener *listene
       put_right(what & 4);
     inject();
   }
+  if (what & 8 && lab_len >= 2)
+    change(lab_frame[0], lab_frame[1], udp);
   if (what & 16)
     advance(LWT_MS(100));
   if (what & 32)
@@ -124,12 +155,13 @@ static void step(uint8_t what, struct lwt_udp *udp, struct lwt_listener *listene
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
   struct lwt_addr seven = lab_addr("0.0.0.0", 7), eighty = lab_addr("0.0.0.0", 80);
+  struct lwt_net_config config = { .forward = len && data[0] & 8 };
   struct lwt_listener *listener;
   struct lwt_udp *udp;
   size_t at, n;
 
   seen = 0;
-  check(!lab_try_start(NULL, NULL));
+  check(!lab_try_start(&config, NULL));
   check(!lwt_stack_udp(lab_stack, &seven, &udp));
   check(!lwt_stack_listen(lab_stack, &eighty, 4, &listener));
   for (at = 0; at + 3 <= len; at += n) {
@@ -148,7 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
   lwt_listener_close(listener);
   lwt_udp_close(udp);
   lab_stop();
-  advance(LWT_S(600));
+  advance(LWT_S(1200));
   check(!lwt_live() && !lwt_timers() && !lwt_buf_live());
   return 0;
 }

@@ -1,9 +1,11 @@
-/* fuzz-wire.c - what a stranger can send to the parsers of net/wire.c.
+/* fuzz-wire.c - what a stranger can send to the parsers of IPv4 and below.
  * SPDX-License-Identifier: ISC
  *
  * The first byte says which parser.  What is accepted must be emitted and
  * parsed again as the same.
  */
+#include "../../net/igmp_wire.h"
+#include "../../net/ipv4_options.h"
 #include "../../net/wire.h"
 
 #include <stdlib.h>
@@ -74,10 +76,39 @@ static void fuzz_icmpv4(const uint8_t *in, size_t len)
 #undef same
 }
 
+static void fuzz_igmp(const uint8_t *in, size_t len)
+{
+  struct net_igmp_repr r;
+  size_t i, sum = 0;
+
+  n = net_igmp_parse(&r, in, len);
+  check(n == LWT_EBADMSG || (n > 0 && (size_t)n <= len));
+  for (i = 0; n > 0 && i < 4u * r.n_sources; i++)
+    sum += r.sources[i]; /* they are there */
+  check(n < 0 || (sum <= 255 * len && (!r.group || r.group >> 28 == 14)));
+}
+
+/* With the length of the header in the first byte. */
+static void fuzz_options(const uint8_t *in, size_t len)
+{
+  struct net_ipv4_options o;
+  size_t header = len ? (in[0] & 15u) * 4u : 0, left;
+  uint8_t copy[60];
+
+  if (header < NET_IPV4_LEN || header > len)
+    return;
+  memcpy(copy, in, header);
+  n = net_ipv4_options_parse(&o, copy, header);
+  check(!n || ((size_t)n >= NET_IPV4_LEN && (size_t)n < header));
+  left = net_ipv4_options_copied(copy, header);
+  check(left >= NET_IPV4_LEN && left <= header && (copy[0] & 15u) * 4u == left);
+  check(!net_ipv4_options_parse(&o, copy, left));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
   static void (*const parsers[])(const uint8_t *, size_t) = {
-    fuzz_ether, fuzz_arp, fuzz_ipv4, fuzz_icmpv4, fuzz_udp
+    fuzz_ether, fuzz_arp, fuzz_ipv4, fuzz_icmpv4, fuzz_udp, fuzz_igmp, fuzz_options
   };
   uint8_t *exact;
 
