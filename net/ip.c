@@ -1,7 +1,7 @@
 /* net/ip.c - lwt-ip.h: interfaces, addresses and routes, from the program.
  * SPDX-License-Identifier: ISC
  */
-#include "net.h"
+#include "ipv6.h"
 
 static int find(struct lwt_stack *stack, uint32_t index, struct net_stack **s,
                 struct net_if **nif)
@@ -129,6 +129,17 @@ size_t lwt_ip_addresses(struct lwt_stack *stack, uint32_t index,
         .preferred_until = a->preferred_until, .valid_until = a->valid_until
       };
   return n;
+}
+
+size_t lwt_ip_name_servers(struct lwt_stack *stack, uint32_t index,
+                           struct lwt_addr *list, size_t max)
+{
+  struct net_stack *s;
+  struct net_if *nif;
+
+  if (find(stack, index, &s, &nif) || !nif->six)
+    return 0;
+  return net_ra_servers(nif, list, max);
 }
 
 /* ---- Routes ------------------------------------------------------------ */

@@ -147,6 +147,8 @@ void net_mld_input(const struct net_ip_info *ip, const uint8_t *bytes, size_t le
 void net_ra_solicit(struct net_if *nif);
 void net_ra_init(struct net_if *nif);
 void net_ra_stop(struct net_if *nif);
+/* As lwt_ip_name_servers(). */
+size_t net_ra_servers(const struct net_if *nif, struct lwt_addr *list, size_t max);
 /* A neighbour is no router any more, or does not answer. */
 void net_ra_not_router(struct net_if *nif, const struct lwt_addr *ip);
 void net_ra_unreachable(struct net_if *nif, const struct lwt_addr *ip);

@@ -114,6 +114,11 @@ LWT_API int lwt_ip_address_remove(struct lwt_stack *stack, uint32_t index,
 LWT_API size_t lwt_ip_addresses(struct lwt_stack *stack, uint32_t index,
                                 struct lwt_ip_address *list, size_t max);
 
+/* The name servers that routers told of on an interface (RFC 8106), whose time is not
+ * over: stores the first `max`, with port 53, returns how many there are. */
+LWT_API size_t lwt_ip_name_servers(struct lwt_stack *stack, uint32_t index,
+                                   struct lwt_addr *list, size_t max);
+
 /* ---- Routes ------------------------------------------------------------ */
 
 struct lwt_ip_route {

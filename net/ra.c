@@ -281,6 +281,23 @@ static void server(struct net_if6 *six, const struct net_nd_server *in)
   at->until = in->lifetime ? end_of(s, in->lifetime) : 0;
 }
 
+size_t net_ra_servers(const struct net_if *nif, struct lwt_addr *list, size_t max)
+{
+  const struct net_name_server *x = nif->six->servers;
+  size_t i, n = 0;
+
+  for (i = 0; i < NET_ND_SERVERS; i++, x++) {
+    if (x->until <= nif->s->now)
+      continue;
+    if (n < max) {
+      list[n] = net_addr6_in(nif, x->ip);
+      list[n].port = 53;
+    }
+    n++;
+  }
+  return n;
+}
+
 void net_ra_input(const struct net_ip_info *ip, const struct net_nd_repr *r)
 {
   struct net_if *nif = ip->nif;

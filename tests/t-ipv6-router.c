@@ -296,6 +296,46 @@ static void test_parameters(void)
   lab_end();
 }
 
+static size_t servers(void)
+{
+  struct lwt_addr list[20], want = lab_addr("2001:db8::53", 53);
+  size_t n = lwt_ip_name_servers(lab_stack, 2, list, 20);
+
+  ok(!n || lwt_addr_equal(&list[0], &want), "a name server");
+  return n;
+}
+
+static void test_name_servers(void)
+{
+  unsigned i;
+
+  begin_usable(LWT_NET_IPV6_AUTO);
+  is_int(servers(), 0, "no name servers at first");
+  memset(&ra, 0, sizeof ra);
+  ra.n_servers = 1;
+  ra.servers[0].lifetime = 60;
+  lab6_put(ra.servers[0].ip, "2001:db8::53");
+  advertise("fe80::2");
+  is_int(servers(), 1, "one is advertised");
+  advance(LWT_S(50));
+  advertise("fe80::2");
+  advance(LWT_S(59));
+  is_int(servers(), 1, "again");
+  advance(LWT_S(2));
+  is_int(servers(), 0, "until its time is over");
+  advertise("fe80::2");
+  ra.servers[0].lifetime = 0;
+  advertise("fe80::2");
+  is_int(servers(), 0, "or it is taken back");
+  for (i = 0; i < 100; i++) {
+    ra.servers[0].lifetime = 60 + i;
+    ra.servers[0].ip[8] = (uint8_t)i;
+    advertise("fe80::2");
+  }
+  is_int(lwt_ip_name_servers(lab_stack, 2, NULL, 0), NET_ND_SERVERS, "not more than 8");
+  lab_end();
+}
+
 /* Two routers: the better one, and the other when it does not answer. */
 static void test_choice(void)
 {
@@ -461,6 +501,7 @@ int main(void)
   test_two_hours();
   test_prefix_flood();
   test_parameters();
+  test_name_servers();
   test_choice();
   test_redirect();
   test_static();
