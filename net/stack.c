@@ -388,6 +388,8 @@ void lwt_net_dump(struct lwt_stack *stack, FILE *out)
   for (i = 0; i < s->n_ifs; i++)
     dump_interface(s->ifs[i], out);
   net_routes_dump(s, out);
+  if (net_paths_count(s))
+    fprintf(out, "%zu paths with an MTU of their own\n", net_paths_count(s));
   net_udp_dump(s, out);
   net_tcp_dump(s, out);
   for (i = 0; i < sizeof names / sizeof *names; i++)

@@ -275,6 +275,100 @@ static void test_received(void)
   lab_end();
 }
 
+/* ---- Path MTU (RFC 1191) ------------------------------------------------- */
+
+static struct lwt_udp *path_udp;
+static uint8_t path_bytes[1400];
+
+static void send_far(uint8_t host)
+{
+  struct lwt_addr to = lab_addr("8.8.8.8", 9);
+
+  to.ip[2] = host;
+  lwt_drop(lwt_udp_send(path_udp, &to, path_bytes, sizeof path_bytes));
+  settle();
+}
+
+/* A router says that the packet seen last is too long. */
+static void too_big(uint16_t mtu)
+{
+  uint8_t quote[28];
+
+  memcpy(quote, lab_seen + 14, sizeof quote);
+  lab_icmp("10.0.0.1", "10.0.0.2", 3, 4, mtu, quote, sizeof quote);
+  inject();
+}
+
+static int pieces(void)
+{
+  int n = 0;
+
+  while (lab_take())
+    n++;
+  return n;
+}
+
+static void test_path_mtu(void)
+{
+  struct lwt_addr any = lab_addr("0.0.0.0", 7);
+  char dump[4000];
+  unsigned i;
+  FILE *out;
+
+  lab_start(NULL);
+  is_int(lwt_stack_udp(lab_stack, &any, &path_udp), 0, "an endpoint");
+  lab_arp("*", 1, "10.0.0.1", "10.0.0.2");
+  inject();
+  lab_discard();
+  send_far(8);
+  got("02 10.0.0.2>8.8.8.8 udp 7>9 len 1400");
+  too_big(1000);
+  send_far(8);
+  got("02 10.0.0.2>8.8.8.8 frag 0+976+ udp 7>9 len 1400");
+  got("02 10.0.0.2>8.8.8.8 frag 976+432");
+  send_far(9);
+  got("02 10.0.0.2>8.8.9.8 udp 7>9 len 1400");
+  lab_seen[32] = 8; /* about the first path */
+  lab_put(lab_seen + 24, 2, 0);
+  lab_put(lab_seen + 24, 2, ~lab_sum(lab_seen + 14, 20, 0));
+  too_big(68);
+  send_far(8);
+  got("02 10.0.0.2>8.8.8.8 frag 0+528+ udp 7>9 len 1400");
+  is_int(pieces(), 2, "never less than 552 bytes, whoever says so");
+  too_big(1400);
+  send_far(8);
+  is_int(pieces(), 3, "never more than before");
+  advance(LWT_S(540));
+  lab_arp("*", 1, "10.0.0.1", "10.0.0.2");
+  inject();
+  lab_discard();
+  send_far(8);
+  is_int(pieces(), 3, "known for nine minutes");
+  advance(LWT_S(120));
+  lab_arp("*", 1, "10.0.0.1", "10.0.0.2");
+  inject();
+  lab_discard();
+  send_far(8);
+  is_int(pieces(), 1, "after eleven it is tried again");
+  for (i = 0; i < 2000; i++) {
+    lab_seen[31] = (uint8_t)(i >> 8);
+    lab_seen[32] = (uint8_t)i;
+    lab_put(lab_seen + 24, 2, 0);
+    lab_put(lab_seen + 24, 2, ~lab_sum(lab_seen + 14, 20, 0));
+    too_big(1000);
+  }
+  out = tmpfile();
+  lwt_net_dump(lab_stack, out);
+  rewind(out);
+  dump[fread(dump, 1, sizeof dump - 1, out)] = '\0';
+  fclose(out);
+  ok(strstr(dump, "256 paths with"), "as many as there is room for");
+  lwt_udp_close(path_udp);
+  lab_discard();
+  advance(LWT_S(2000));
+  lab_end();
+}
+
 int main(void)
 {
   uint32_t i, x = 1;
@@ -288,5 +382,6 @@ int main(void)
   test_port_unreachable();
   test_rate();
   test_received();
+  test_path_mtu();
   return lwt_test_done();
 }
