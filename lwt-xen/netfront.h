@@ -90,7 +90,7 @@ struct netfront {
 LWT_PROMISE(netfront_p, struct lwt_netif *);
 netfront_p *lwt__netfront_open(unsigned index) LWT_MUST_USE;
 /* The same at once, for the start of a program: blocks until it is connected, for
- * five seconds at most (LWT_ETIMEDOUT).  Also: LWT_ENODEV: there is no such device. */
+ * thirty seconds at most (LWT_ETIMEDOUT).  Also: LWT_ENODEV: there is no such device. */
 int lwt__netfront_open_now(unsigned index, struct lwt_netif **netif);
 /* The device is gone: reject who waits, and tell the backend.  Takes no memory. */
 void lwt__netfront_lose(struct netfront *n);

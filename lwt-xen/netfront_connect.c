@@ -12,6 +12,8 @@
 
 /* For each step of a backend that is to let go. */
 #define PATIENCE LWT_S(5)
+/* For a program that blocks until it is connected; the host may have much to do. */
+#define START_PATIENCE LWT_S(30)
 /* Of a backend that leaves, or has left. */
 #define ENDING                                                       \
   (XENBUS_IN(XenbusStateUnknown) | XENBUS_IN(XenbusStateClosing) |   \
@@ -273,7 +275,7 @@ static int connect_by(struct netfront *n, uint64_t deadline)
 
 int lwt__netfront_connect_now(struct netfront *n)
 {
-  int error = connect_by(n, lwt__xen_now() + PATIENCE);
+  int error = connect_by(n, lwt__xen_now() + START_PATIENCE);
 
   if (!error) {
     n->state = NETFRONT_UP;

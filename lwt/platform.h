@@ -25,7 +25,7 @@ LWT_API struct lwt_engine *lwt_platform_engine(void);
 LWT_API void lwt_platform_cleanup(void);
 
 /* An Ethernet device: "tap:NAME" on Unix, "vif:NUMBER" on Xen (which blocks until
- * it is connected, five seconds at most).  Returns 0, LWT_ENODEV for a name that the
+ * it is connected, thirty seconds at most).  Returns 0, LWT_ENODEV for a name that the
  * platform does not know, or why it cannot be opened. */
 LWT_API int lwt_platform_netif(const char *name, struct lwt_netif **netif);
 

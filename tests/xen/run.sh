@@ -33,7 +33,11 @@ log() { echo "$logs/guest-$1.log"; }
 await() {
   end=$(($(date +%s) + ${3:-60}))
   until tr -d '\r' <"$(log "$1")" 2>/dev/null | grep -q "$2"; do
-    [ "$(date +%s)" -lt $end ] || return 1
+    if [ "$(date +%s)" -ge $end ]; then
+      tap 1 "$1: says $2"
+      tail -n 20 "$(log "$1")" | tr -d '\r' | sed 's/^/TAP: # /'
+      return 1
+    fi
     usleep 100000
   done
 }
