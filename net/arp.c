@@ -81,7 +81,8 @@ static void learn(struct net_if *nif, const struct net_arp_repr *r, int to_us)
   struct lwt_addr sender = net_addr4(r->sender, 0);
   struct neighbour *n = net_neighbour_find(nif, &sender);
 
-  if (n && to_us && (n->state == NET_INCOMPLETE || n->state == NET_PROBE))
+  if (n && to_us && (n->state == NET_INCOMPLETE || n->state == NET_PROBE ||
+                     n->state == NET_FAILED))
     net_neighbour_answer(n, r->sender_mac, 1, 1);
   else if (n && r->sender == r->target && memcmp(n->mac, r->sender_mac, 6))
     net_neighbour_doubt(n);

@@ -17,6 +17,7 @@
 #define REACHABLE LWT_S(30)
 #define DELAY LWT_S(5)
 #define HOLD_DOWN LWT_S(1)
+#define LATE LWT_S(20) /* an answer may come that much later */
 #define UNUSED LWT_S(600)
 #define BUCKETS (sizeof ((struct net_neighbours *)0)->bucket / sizeof(struct neighbour *))
 
@@ -166,7 +167,8 @@ static void timeout(struct net_timer *timer)
       ask(n, 0);
       break;
     }
-    enter(n, NET_FAILED, HOLD_DOWN);
+    n->since = n->nif->s->now;
+    enter(n, NET_FAILED, LATE);
     tell_failed(n);
     settle(n, LWT_EHOSTUNREACH);
     break;
@@ -229,6 +231,19 @@ static struct neighbour *oldest(struct net_neighbours *t)
   return found;
 }
 
+/* One that did not answer, and is only there because it might. */
+static struct neighbour *given_up(struct net_neighbours *t, uint64_t now)
+{
+  struct neighbour *n;
+  size_t i;
+
+  for (i = 0; i < BUCKETS; i++)
+    for (n = t->bucket[i]; n; n = n->next)
+      if (n->state == NET_FAILED && now - n->since >= HOLD_DOWN)
+        return n;
+  return NULL;
+}
+
 /* eager: push another one out if the cache is full. */
 static struct neighbour *make(struct net_if *nif, const struct lwt_addr *ip, int eager)
 {
@@ -236,6 +251,8 @@ static struct neighbour *make(struct net_if *nif, const struct lwt_addr *ip, int
   struct net_stack *s = nif->s;
   struct neighbour *n, **bucket;
 
+  if (t->count >= s->config.max_neighbours && (n = given_up(t, s->now)))
+    forget(n);
   if (t->count >= s->config.max_neighbours) {
     n = eager ? oldest(t) : NULL;
     if (!n) {
@@ -271,7 +288,7 @@ static struct neighbour *resolve(struct net_if *nif, const struct lwt_addr *ip,
   if (!t)
     return NULL;
   n = find(t, ip);
-  if (n && n->state == NET_FAILED) {
+  if (n && n->state == NET_FAILED && nif->s->now - n->since < HOLD_DOWN) {
     *error = LWT_EHOSTUNREACH;
     return NULL;
   }
@@ -281,7 +298,11 @@ static struct neighbour *resolve(struct net_if *nif, const struct lwt_addr *ip,
       *error = t->count >= nif->s->config.max_neighbours ? LWT_ENOBUFS : LWT_ENOMEM;
       return NULL;
     }
+    n->state = NET_FAILED;
+  }
+  if (n->state == NET_FAILED) {
     n->state = NET_INCOMPLETE;
+    n->tries = 0;
     ask(n, 0);
   }
   n->last = nif->s->now;

@@ -11,7 +11,8 @@
  *               and forgotten when nobody uses it for ten minutes;
  *   DELAY       used while stale: five seconds for a confirmation from above;
  *   PROBE       asked directly, three times; packets still go to it;
- *   FAILED      did not answer: for a second, packets are refused at once.
+ *   FAILED      did not answer: for a second, packets are refused at once; then it
+ *               is asked again, and for 20 s an answer that comes late counts.
  *
  * How a neighbour is asked is the protocol's: struct net_neighbour_kind.
  */
