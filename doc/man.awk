@@ -124,8 +124,14 @@ in_pre {
   }
   next
 }
-/<table class="Bl-column">/ { sub(/<table/, "<div class=\"scroll\" tabindex=\"0\"><table") }
-/<\/table>/ { sub(/<\/table>/, "</table></div>") }
+/<table class="Bl-column">/ {
+  sub(/<table/, "<div class=\"scroll\" tabindex=\"0\"><table")
+  scrolls = 1
+}
+scrolls && /<\/table>/ {
+  sub(/<\/table>/, "</table></div>")
+  scrolls = 0
+}
 {
   gsub(/ style="white-space: nowrap;"/, "")
   $0 = includes(functions(references(headings($0))))
