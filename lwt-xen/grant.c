@@ -125,32 +125,60 @@ static void look_at_parked(void)
   }
 }
 
-int lwt__grant_page(uint16_t domain, int readonly, void **page, uint32_t *ref)
+static int grant(uint16_t domain, int readonly, void *page, uint32_t *ref)
 {
-  uint64_t frame;
+  uint64_t frame = hypercall_frame(page);
   int error;
 
+  if (frame > UINT32_MAX)
+    return LWT_ERANGE;
   if (!first_free && first_parked)
     look_at_parked();
   if (!first_free && (error = grow()))
     return error;
-  *page = hypercall_pages(1);
-  if (!*page)
-    return LWT_ENOMEM;
-  frame = hypercall_frame(*page);
-  if (frame > UINT32_MAX) {
-    hypercall_pages_free(*page, 1);
-    return LWT_ERANGE;
-  }
   *ref = first_free;
   first_free = slot_of(*ref)->next;
-  slot_of(*ref)->page = *page;
+  slot_of(*ref)->page = page;
   table[*ref].frame = (uint32_t)frame;
   table[*ref].domid = domain;
   xen_wmb();
   WRITE_ONCE(table[*ref].flags, GTF_permit_access | (readonly ? GTF_readonly : 0));
   stats.granted++;
   lwt__counts.grants++;
+  return 0;
+}
+
+int lwt__grant_page(uint16_t domain, int readonly, void **page, uint32_t *ref)
+{
+  int error;
+
+  *page = hypercall_pages(1);
+  if (!*page)
+    return LWT_ENOMEM;
+  error = grant(domain, readonly, *page, ref);
+  if (error)
+    hypercall_pages_free(*page, 1);
+  return error;
+}
+
+int lwt__grant_pages(uint16_t domain, size_t n, void **pages, uint32_t refs[])
+{
+  char *first = hypercall_pages(n);
+  size_t i;
+  int error = 0;
+
+  if (!first)
+    return LWT_ENOMEM;
+  for (i = 0; i < n && !error; i++)
+    error = grant(domain, 0, first + i * XEN_PAGE, &refs[i]);
+  if (error) {
+    i--;
+    hypercall_pages_free(first + i * XEN_PAGE, n - i);
+    while (i--)
+      lwt__grant_end(refs[i]);
+    return error;
+  }
+  *pages = first;
   return 0;
 }
 

@@ -1,16 +1,11 @@
-/* platform.c - what lwt/platform.h offers by name, but engine, shutdown and network
- * devices (netfront.c).
+/* platform.c - what lwt/platform.h offers by name, but engine, shutdown, network
+ * devices (netfront.c) and disks (blkfront.c).
  * SPDX-License-Identifier: ISC
  */
 #include "xen.h"
 
 #include <lwt/ustar.h>
 #include <string.h>
-
-int lwt_platform_block(const char *name, struct lwt_block **block)
-{
-  return lwt__block_named(name, block);
-}
 
 int lwt_platform_sockets(struct lwt_stack **stack)
 {

@@ -122,6 +122,8 @@ extern struct lwt_xen_counts lwt__counts;
 /* A zeroed page that `domain` may use.  Returns 0, LWT_ENOMEM, LWT_ENOSPC: the
  * host allows no more, LWT_ERANGE, LWT_ENOSYS. */
 int lwt__grant_page(uint16_t domain, int readonly, void **page, uint32_t *ref);
+/* n of them in a row, which end one by one. */
+int lwt__grant_pages(uint16_t domain, size_t n, void **pages, uint32_t refs[]);
 /* The end of it, page included.  Returns 0, or LWT_EBUSY: the other domain still
  * has the page mapped; it is parked then, and its caller may not touch it again. */
 int lwt__grant_end(uint32_t ref);

@@ -245,12 +245,29 @@ int lwt__xenbus_ask_number(const char *path, const char *key, uint64_t max,
   return error;
 }
 
+int lwt__xenbus_tell_text(const char *path, const char *key, const char *text)
+{
+  char full[MAX_PATH];
+
+  return join(full, path, key) ? lwt__store_ask(XS_WRITE, full, text, NULL) : LWT_EINVAL;
+}
+
 int lwt__xenbus_tell(const char *path, const char *key, uint32_t number)
 {
-  char full[MAX_PATH], text[12];
+  char text[12];
 
   snprintf(text, sizeof text, "%u", (unsigned)number);
-  return join(full, path, key) ? lwt__store_ask(XS_WRITE, full, text, NULL) : LWT_EINVAL;
+  return lwt__xenbus_tell_text(path, key, text);
+}
+
+int lwt__xenbus_forget(const char *path, const char *key)
+{
+  char full[MAX_PATH];
+  int error = LWT_EINVAL;
+
+  if (join(full, path, key))
+    error = lwt__store_ask(XS_RM, full, NULL, NULL);
+  return error == LWT_ENOENT ? 0 : error;
 }
 
 int lwt__xenbus_find(const char *path, struct xenbus_backend **backend)

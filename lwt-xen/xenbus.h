@@ -51,6 +51,9 @@ int lwt__xenbus_ask(const char *path, const char *key, struct lwt_xs_value **val
 int lwt__xenbus_ask_number(const char *path, const char *key, uint64_t max,
                            uint64_t *number);
 int lwt__xenbus_tell(const char *path, const char *key, uint32_t number);
+int lwt__xenbus_tell_text(const char *path, const char *key, const char *text);
+/* No longer tell; 0 also if it was not there. */
+int lwt__xenbus_forget(const char *path, const char *key);
 /* The backend; LWT_ENOENT: there is none (yet). */
 int lwt__xenbus_find(const char *path, struct xenbus_backend **backend);
 /* The backend's state as soon as it is one of `set`.  Blocks until `deadline`

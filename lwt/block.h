@@ -16,7 +16,8 @@
  *   Durable     is a write when a flush that began after it was fulfilled is.
  *   Cancelling  rejects at once, and the bytes are the caller's again.  Whether the
  *               sectors of a cancelled or failed write are the old or the new ones
- *               is left unsaid, for each of them.
+ *               is left unsaid, for each of them; a cancelled one may still happen
+ *               after calls that come later, until the disk is closed.
  *   Errors      LWT_ERANGE: not all of it is on the disk; LWT_EROFS; LWT_EIO: the
  *               disk cannot do it; LWT_ENODEV: it is gone for good; LWT_EAGAIN:
  *               too many calls are pending; LWT_ENOMEM; LWT_ENOSPC: what holds

@@ -29,8 +29,9 @@ LWT_API void lwt_platform_cleanup(void);
  * platform does not know, or why it cannot be opened. */
 LWT_API int lwt_platform_netif(const char *name, struct lwt_netif **netif);
 
-/* A disk: "file:PATH" on Unix, and everywhere "memory:SIZE", zeros of so many bytes,
- * or with K, M, G behind the number.  Returns as lwt_platform_netif(). */
+/* A disk: "file:PATH" on Unix; on Xen "xvda", as the toolstack names it, or "vbd:51712"
+ * by its number; everywhere "memory:SIZE", zeros of so many bytes, or with K, M, G
+ * behind the number.  Returns as lwt_platform_netif(). */
 LWT_API int lwt_platform_block(const char *name, struct lwt_block **block);
 
 /* The platform's own stack (the kernel's sockets); LWT_ENOSYS if none. */

@@ -56,48 +56,7 @@ static int back_may(uint32_t ref, int write)
          (fake.grants[ref].flags & flags) == GTF_permit_access;
 }
 
-static void *back_page(uint32_t ref, int write)
-{
-  if (!back_may(ref, write))
-    abort();
-  return fake.frame[fake.grants[ref].frame];
-}
-
-static void back_put(const char *key, const char *value)
-{
-  char path[64];
-
-  snprintf(path, sizeof path, BACK "/%s", key);
-  store_write(path, value, strlen(value));
-}
-
-static void back_switch(int state)
-{
-  char text[12];
-
-  back.state = state;
-  snprintf(text, sizeof text, "%d", state);
-  back_put("state", text);
-}
-
-/* The number at FRONT/key; -1: there is none. */
-static long front_number(const char *key)
-{
-  char path[64];
-  int i;
-
-  snprintf(path, sizeof path, FRONT "/%s", key);
-  i = store_find(path, 0);
-  return i < 0 ? -1 : strtol(store.node[i].value, NULL, 10);
-}
-
-static void front_put(const char *key, const char *value)
-{
-  char path[64];
-
-  snprintf(path, sizeof path, FRONT "/%s", key);
-  store_write(path, value, strlen(value));
-}
+#include "fakeback.h"
 
 /* What the toolstack and a new backend write. */
 __attribute__((unused)) static void back_plug(void)
@@ -114,19 +73,6 @@ __attribute__((unused)) static void back_plug(void)
   back_switch(XenbusStateInitWait);
   front_put("backend", BACK);
   front_put("backend-id", "0");
-}
-
-__attribute__((unused)) static void back_unplug(void)
-{
-  int i;
-
-  for (i = 0; i < 64; i++)
-    if (!strncmp(store.node[i].path, FRONT, sizeof FRONT - 1) ||
-        !strncmp(store.node[i].path, BACK, sizeof BACK - 1)) {
-      store_changed(store.node[i].path);
-      store.node[i].path[0] = '\0';
-    }
-  back.state = 0;
 }
 
 static void back_connect(void)

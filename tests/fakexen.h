@@ -72,23 +72,39 @@ static void *fake_frames(size_t n)
   return pages;
 }
 
+/* Pages in a row are given back one by one: their memory goes with the last. */
+struct fake_run {
+  size_t left;
+  char *pages;
+};
+static struct fake_run *fake_run[FAKE_FRAMES]; /* by frame; NULL: a page alone */
+
 void *hypercall_pages(size_t n)
 {
+  struct fake_run *run = NULL;
   char *pages;
+  size_t k;
   uint32_t i;
 
   if (fake.page_fail && --fake.page_fail == 0)
     return NULL;
   pages = aligned_alloc(XEN_PAGE, n * XEN_PAGE);
-  if (!pages || n != 1)
+  if (!pages || (n > 1 && !(run = malloc(sizeof *run))))
     abort();
+  if (run)
+    *run = (struct fake_run){ n, pages };
   memset(pages, 0, n * XEN_PAGE);
-  fake.pages++;
-  for (i = 1; i < fake.frames && fake.frame[i]; i++)
-    ;
-  fake.frame[i] = pages;
-  if (i == fake.frames)
-    fake.frames++;
+  fake.pages += n;
+  for (k = 0; k < n; k++) {
+    for (i = 1; i < fake.frames && fake.frame[i]; i++)
+      ;
+    if (i == FAKE_FRAMES)
+      abort();
+    fake.frame[i] = pages + k * XEN_PAGE;
+    fake_run[i] = run;
+    if (i == fake.frames)
+      fake.frames++;
+  }
   return pages;
 }
 
@@ -104,11 +120,21 @@ uint64_t hypercall_frame(const void *page)
 
 void hypercall_pages_free(void *pages, size_t n)
 {
-  if (!pages || n != 1)
-    return;
-  fake.frame[hypercall_frame(pages)] = NULL;
-  fake.pages--;
-  free(pages);
+  struct fake_run *run;
+  uint64_t frame;
+  char *page = pages;
+
+  for (; pages && n--; page += XEN_PAGE) {
+    frame = hypercall_frame(page);
+    run = fake_run[frame];
+    fake.frame[frame] = NULL;
+    fake_run[frame] = NULL;
+    fake.pages--;
+    if (run && --run->left)
+      continue;
+    free(run ? run->pages : page);
+    free(run);
+  }
 }
 
 void *hypercall_map(uint64_t frame)

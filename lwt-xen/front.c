@@ -1,0 +1,299 @@
+/* front.c - connecting a frontend, again after a resume, and letting go.
+ * SPDX-License-Identifier: ISC
+ *
+ * Read front.h first.
+ */
+#include "front.h"
+
+#include <string.h>
+
+/* For each step of a backend that is to connect, or to let go. */
+#define PATIENCE LWT_S(5)
+#define AGAIN LWT_MS(100)
+/* Of a backend that leaves, or has left. */
+#define ENDING                                                     \
+  (XENBUS_IN(XenbusStateUnknown) | XENBUS_IN(XenbusStateClosing) | \
+   XENBUS_IN(XenbusStateClosed))
+
+static struct front *all;
+
+/* Ports and grants are gone: all devices connect again. */
+static void resumed(void)
+{
+  struct front *f;
+
+  for (f = all; f; f = f->next)
+    lwt_condition_fail(&f->resumed, LWT_ESHUTDOWN, f->ops->what);
+}
+
+static struct lwt__resume hook = { .call = resumed };
+
+/* ---- Connecting -------------------------------------------------------- */
+
+/* Without a state of ours the backend would go on to look at the rings. */
+static void give_up(struct front *f)
+{
+  if (f->backend)
+    lwt__xenbus_tell(f->path, "state", XenbusStateClosed);
+  f->ops->disconnect(f);
+}
+
+static int accept_now(struct front *f, unsigned state)
+{
+  int error = state == XenbusStateConnected ? f->ops->accept(f) : LWT_ECONNREFUSED;
+
+  if (!error)
+    f->state = FRONT_UP;
+  f->generation = lwt__generation;
+  return error;
+}
+
+static int connect_now(struct front *f)
+{
+  uint64_t deadline = lwt__xen_now() + PATIENCE;
+  unsigned state;
+  int error = lwt__xenbus_find(f->path, &f->backend);
+
+  if (!error)
+    error = lwt__xenbus_tell(f->path, "state", XenbusStateInitialising);
+  if (!error)
+    error = lwt__xenbus_await(f->backend->path, XENBUS_IN(XenbusStateInitWait), deadline,
+                              &state);
+  if (!error)
+    error = f->ops->offer(f);
+  if (!error)
+    error = lwt__xenbus_await(f->backend->path, ENDING | XENBUS_IN(XenbusStateConnected),
+                              deadline, &state);
+  if (!error)
+    error = accept_now(f, state);
+  return error == LWT_ENOENT ? LWT_ENODEV : error;
+}
+
+/* The backend's state as soon as it is one of `set`; LWT_ESHUTDOWN after a resume. */
+static xenbus_state_p *wait_state(struct front *f, unsigned set)
+{
+  lwt_t *ps[] = {
+    LWT_UNTYPED(lwt__xenbus_wait(f->backend->path, set)),
+    lwt_condition_wait(&f->resumed, NULL),
+  };
+
+  return (xenbus_state_p *)lwt_pick(2, ps);
+}
+
+struct connecting {
+  struct lwt_frame frame;
+  struct front *f;
+  struct xenbus_backend *backend;
+  struct lwt_error error;
+  unsigned state;
+};
+
+static void connecting_end(void *env)
+{
+  struct connecting *s = env;
+
+  if (s->f->state != FRONT_UP)
+    give_up(s->f);
+}
+
+LWT_STEP connecting_step(struct lwt_frame *frame)
+{
+  struct connecting *s = (struct connecting *)frame;
+  int error;
+
+  lwt_begin(s);
+  lwt_defer(s, connecting_end, s);
+  do {
+    s->f->ops->disconnect(s->f);
+    lwt_await(s, &s->backend, lwt__xenbus_backend(s->f->path));
+    lwt__xenbus_free(s->f->backend);
+    s->f->backend = s->backend;
+    lwt_await(s, lwt__xenbus_switch(0, s->f->path, XenbusStateInitialising));
+    lwt_await(s, lwt__xenbus_wait(s->backend->path, XENBUS_IN(XenbusStateInitWait)));
+    error = s->f->ops->offer(s->f);
+    if (error)
+      lwt_throw(s, error, s->f->ops->what);
+    lwt_await_error(s, &s->error, &s->state,
+                    wait_state(s->f, ENDING | XENBUS_IN(XenbusStateConnected)));
+  } while (s->error.code == LWT_ESHUTDOWN);
+  error = s->error.code ? s->error.code : accept_now(s->f, s->state);
+  if (error)
+    lwt_throw(s, error, s->f->ops->what);
+  lwt_end(s);
+}
+
+/* ---- The minder -------------------------------------------------------- */
+
+struct minder {
+  struct lwt_frame frame;
+  struct front *f;
+  struct lwt_error error;
+};
+
+/* Want of memory is waited out, if there is any for that. */
+LWT_STEP minder_step(struct lwt_frame *frame)
+{
+  struct minder *s = (struct minder *)frame;
+
+  lwt_begin(s);
+  while (s->f->state != FRONT_LOST) {
+    if (s->f->state == FRONT_UP && s->f->generation == lwt__generation) {
+      lwt_await_error(s, &s->error, wait_state(s->f, ENDING));
+      if (s->error.code != LWT_ENOMEM && s->f->generation == lwt__generation)
+        break;
+    } else {
+      if (s->f->state == FRONT_UP) {
+        s->f->state = FRONT_DOWN;
+        s->f->ops->down(s->f);
+      }
+      lwt_await_error(s, &s->error,
+                      LWT_GO(struct connecting, connecting_step, .f = s->f));
+      if (!s->error.code)
+        s->f->ops->up(s->f);
+      else if (s->error.code != LWT_ENOMEM)
+        break;
+    }
+    if (s->error.code == LWT_ENOMEM) {
+      lwt_await_error(s, &s->error, lwt_sleep(AGAIN));
+      if (s->error.code)
+        break;
+    }
+  }
+  if (s->error.code != LWT_ECANCELED)
+    lwt__front_lose(s->f);
+  lwt_end(s);
+}
+
+int lwt__front_open(struct front *f)
+{
+  int held = lwt__hold();
+  int error = connect_now(f);
+
+  lwt__resume_add(&hook);
+  f->next = all;
+  all = f;
+  if (!error) {
+    f->minder = LWT_GO(struct minder, minder_step, .f = f);
+    error = lwt_error(f->minder).code;
+  }
+  if (error) {
+    f->state = FRONT_LOST;
+    give_up(f);
+    lwt__release(held);
+    lwt_drop(lwt__front_close(f));
+    return error;
+  }
+  f->ops->up(f);
+  lwt__release(held);
+  return 0;
+}
+
+/* ---- Leaving ----------------------------------------------------------- */
+
+struct leaving {
+  struct lwt_frame frame;
+  struct front *f;
+  struct lwt_error error;
+  unsigned i;
+};
+
+static const struct {
+  unsigned ours, theirs;
+} steps[] = {
+  { XenbusStateClosing, ENDING | XENBUS_IN(XenbusStateInitWait) },
+  { XenbusStateClosed, XENBUS_IN(XenbusStateUnknown) | XENBUS_IN(XenbusStateClosed) |
+                         XENBUS_IN(XenbusStateInitWait) },
+};
+
+/* Never rejected but when cancelled. */
+LWT_STEP leaving_step(struct lwt_frame *frame)
+{
+  struct leaving *s = (struct leaving *)frame;
+
+  lwt_begin(s);
+  for (s->i = 0; s->i < 2; s->i++) {
+    lwt_await_error(s, &s->error, lwt__xenbus_switch(0, s->f->path, steps[s->i].ours));
+    if (!s->error.code)
+      lwt_await_error(s, &s->error,
+                      lwt_with_timeout(PATIENCE, LWT_UNTYPED(lwt__xenbus_wait(
+                                                   s->f->backend->path,
+                                                   steps[s->i].theirs))));
+    if (s->error.code == LWT_ECANCELED)
+      lwt_throw(s, LWT_ECANCELED, s->f->ops->what);
+  }
+  s->f->ops->disconnect(s->f);
+  lwt_end(s);
+}
+
+void lwt__front_lose(struct front *f)
+{
+  int held;
+
+  if (f->state == FRONT_LOST)
+    return;
+  held = lwt__hold();
+  f->state = FRONT_LOST;
+  f->leaving = LWT_GO(struct leaving, leaving_step, .f = f);
+  f->ops->lost(f);
+  lwt__release(held);
+}
+
+/* ---- Closing ----------------------------------------------------------- */
+
+static void drop(lwt_t **p)
+{
+  lwt_t *given = *p;
+
+  *p = NULL;
+  if (given)
+    lwt_drop(given);
+}
+
+struct closing {
+  struct lwt_frame frame;
+  struct front *f;
+  struct lwt_error error;
+};
+
+static void closing_end(void *env)
+{
+  struct front *f = ((struct closing *)env)->f, **link = &all;
+
+  while (*link != f)
+    link = &(*link)->next;
+  *link = f->next;
+  drop(&f->minder);
+  drop(&f->leaving);
+  f->ops->disconnect(f);
+  lwt__xenbus_free(f->backend);
+  f->ops->free(f);
+}
+
+static lwt_t *take(lwt_t **p)
+{
+  lwt_t *taken = *p;
+
+  *p = NULL;
+  return taken ? taken : lwt_return(NULL);
+}
+
+/* Cancelled, it does the same without patience. */
+LWT_STEP closing_step(struct lwt_frame *frame)
+{
+  struct closing *s = (struct closing *)frame;
+
+  lwt_begin(s);
+  lwt_defer(s, closing_end, s);
+  if (s->f->minder) {
+    lwt_cancel(s->f->minder);
+    lwt_await_error(s, &s->error, take(&s->f->minder));
+  }
+  lwt_await_error(s, &s->error, take(&s->f->leaving));
+  lwt_end(s);
+}
+
+lwt_t *lwt__front_close(struct front *f)
+{
+  lwt__front_lose(f);
+  return LWT_GO_OR(struct closing, closing_step, closing_end, .f = f);
+}
