@@ -5,8 +5,9 @@
  *
  *   tar --format=ustar -cf site.tar -C site .
  *
- * Directories and regular files are there; of two with one name, the later one.
- * Links and devices are passed over.  Names of up to 255 bytes.
+ * GNU's own, which tar writes by default, is taken as long as no name is longer than
+ * 100 bytes.  Directories and regular files are there; of two with one name, the later
+ * one.  Links and devices are passed over.  Names have up to 255 bytes.
  */
 #ifndef LWT_USTAR_H
 #define LWT_USTAR_H
@@ -26,7 +27,7 @@ extern "C" {
  *
  * Opening is rejected, besides content.h's errors and the disk's, with LWT_EBADMSG:
  * the archive is malformed: a wrong checksum, a field that is no number, data beyond
- * the end, a name that is absolute, empty or has ".."; LWT_ENOTSUP: it is not in this
+ * the end, a name that is absolute, empty or has ".."; LWT_ENOTSUP: it is in another
  * format, or has extended headers (GNU's, pax); LWT_ENODATA: it has no end;
  * LWT_EFBIG: index_max. */
 LWT_API int lwt_ustar(struct lwt_block *block, size_t index_max,

@@ -1,5 +1,8 @@
 /* ustar_header.c - parses a header of an archive (POSIX.1, pax, ustar format).
  * SPDX-License-Identifier: ISC
+ *
+ * GNU's older format is the same but for the prefix, in whose place it has other things,
+ * and for its extended headers.
  */
 #include "ustar_header.h"
 
@@ -81,9 +84,9 @@ int lwt__ustar_path(const char *path)
 }
 
 /* Returns 0 or LWT_EBADMSG.  The root itself, "./", becomes "". */
-static int parse_name(const uint8_t *block, struct ustar_header *h)
+static int parse_name(const uint8_t *block, int has_prefix, struct ustar_header *h)
 {
-  size_t len = copy_field(h->name, block, PREFIX), skip = 0;
+  size_t len = has_prefix ? copy_field(h->name, block, PREFIX) : 0, skip = 0;
 
   if (len)
     h->name[len++] = '/';
@@ -128,14 +131,15 @@ static int parse_type(char type, struct ustar_header *h)
 int lwt__ustar_parse(const uint8_t block[USTAR_BLOCK], struct ustar_header *h)
 {
   uint64_t mtime;
-  int error;
+  int error, gnu;
 
   memset(h, 0, sizeof *h);
   if (is_zero(block))
     return 0;
   if (!sum_is_right(block))
     return LWT_EBADMSG;
-  if (memcmp(block + MAGIC, "ustar\00000", 8))
+  gnu = !memcmp(block + MAGIC, "ustar  ", 8);
+  if (!gnu && memcmp(block + MAGIC, "ustar\00000", 8))
     return LWT_ENOTSUP;
   error = parse_octal(block, SIZE, &h->size);
   if (!error)
@@ -143,7 +147,7 @@ int lwt__ustar_parse(const uint8_t block[USTAR_BLOCK], struct ustar_header *h)
   if (!error)
     error = parse_type((char)block[TYPE], h);
   if (!error)
-    error = parse_name(block, h);
+    error = parse_name(block, !gnu, h);
   if (error)
     return error;
   h->mtime = (int64_t)mtime;
