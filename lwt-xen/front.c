@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-/* For each step of a backend that is to connect, or to let go. */
+/* Of a program's start: the toolstack may still be about to set up what is behind the
+ * device.  For each step of a backend that is to let go. */
+#define PATIENCE_OPEN LWT_S(30)
 #define PATIENCE LWT_S(5)
 #define AGAIN LWT_MS(100)
 /* Of a backend that leaves, or has left. */
@@ -50,7 +52,7 @@ static int accept_now(struct front *f, unsigned state)
 
 static int connect_now(struct front *f)
 {
-  uint64_t deadline = lwt__xen_now() + PATIENCE;
+  uint64_t deadline = lwt__xen_now() + PATIENCE_OPEN;
   unsigned state;
   int error = lwt__xenbus_find(f->path, &f->backend);
 

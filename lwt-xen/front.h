@@ -43,7 +43,7 @@ struct front {
   char path[40]; /* "device/vbd/51712" */
 };
 
-/* Connect a device whose ops and path are set, all else zero; at once: blocks for five
+/* Connect a device whose ops and path are set, all else zero; at once: blocks for 30
  * seconds at most (LWT_ETIMEDOUT).  Returns 0, LWT_ENODEV: there is no such device,
  * LWT_ECONNREFUSED: the backend does not want, or what offer or accept said; the device
  * is freed then. */
