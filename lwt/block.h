@@ -98,7 +98,7 @@ LWT_API lwt_t *lwt_block_close(void *block) LWT_MUST_USE;
 /* A disk of zeros in memory, which it takes as it is written to, 64 KiB at a time,
  * and gives back as that is discarded; it is never pending.  sector_size 0: 512.
  * Returns 0, LWT_EINVAL: no such size of a sector, or `bytes` is not a multiple of
- * it; LWT_ENOMEM. */
+ * it; LWT_ENOMEM, also for more than 1 TiB. */
 LWT_API int lwt_block_memory(uint64_t bytes, uint32_t sector_size,
                              struct lwt_block **block);
 

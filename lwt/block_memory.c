@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define CHUNK 65536u
+#define CHUNKS_MAX (1u << 24) /* a table of 128 MiB */
 
 struct disk {
   struct lwt_block block;
@@ -151,7 +152,7 @@ int lwt_block_memory(uint64_t bytes, uint32_t sector_size, struct lwt_block **bl
 
   if (size < LWT_SECTOR_MIN || size > LWT_SECTOR_MAX || size & (size - 1) || bytes % size)
     return LWT_EINVAL;
-  d = lwt__alloc(sizeof *d + chunks * sizeof *d->chunk);
+  d = chunks > CHUNKS_MAX ? NULL : lwt__alloc(sizeof *d + chunks * sizeof *d->chunk);
   if (!d)
     return LWT_ENOMEM;
   memset(d, 0, sizeof *d + chunks * sizeof *d->chunk);
