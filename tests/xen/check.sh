@@ -4,7 +4,8 @@
 #
 # $top_builddir has the images in tests/xen/.  LWT_XEN_CACHE: where the rig is
 # assembled and kept (default: tests/xen/cache of the build).  XEN_PARTS: the scripts
-# of guests to run, default "guests net stress"; XEN_STRESS: seconds of load (default 20).
+# of guests to run, default "guests net block
+# stress"; XEN_STRESS: seconds of load (default 20).
 here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../../lwt-xen/rig
 images=${top_builddir:-.}/tests/xen
@@ -20,7 +21,7 @@ why=$(sh "$rig/assemble.sh" "$cache" 2>&1) || skip_all "$why"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/tests"
-parts=${XEN_PARTS:-guests net stress}
+parts=${XEN_PARTS:-guests net block stress}
 for part in run $parts; do
   cp "$here/$part.sh" "$scratch/tests"
 done
