@@ -14,24 +14,39 @@ struct resolve {
   struct object object;
   struct lwt_resolver r;
   uint16_t port;
+  int all; /* addresses are wanted, not one */
   uv_getaddrinfo_t req;
 };
 
-/* The first usable address.  Freed by free(), as the contract says. */
-static struct lwt_addr *pick(const struct addrinfo *info, uint16_t port)
-{
-  struct lwt_addr *addr = malloc(sizeof *addr);
+#define MAX_ADDRS 64
 
-  for (; addr && info; info = info->ai_next) {
-    *addr = lwt__unix_addr(info->ai_addr);
-    if (addr->family) {
-      addr->port = port;
-      return addr;
-    }
+/* The usable addresses, or the first: a block for free(), as the contract says.  NULL:
+ * *error says why. */
+static void *pick(const struct addrinfo *info, const struct resolve *r, int *error)
+{
+  struct lwt_addrs *addrs = malloc(sizeof *addrs + MAX_ADDRS * sizeof *addrs->addr);
+  struct lwt_addr addr;
+
+  *error = addrs ? 0 : LWT_ENOMEM;
+  if (!addrs)
+    return NULL;
+  addrs->n = 0;
+  for (; info && addrs->n < (r->all ? MAX_ADDRS : 1); info = info->ai_next) {
+    addr = lwt__unix_addr(info->ai_addr);
+    addr.port = r->port;
+    if (addr.family)
+      addrs->addr[addrs->n++] = addr;
   }
-  if (addr)
-    addr->family = 0;
-  return addr;
+  if (!addrs->n) {
+    free(addrs);
+    *error = LWT_ENOENT;
+    return NULL;
+  }
+  if (r->all)
+    return addrs;
+  addr = addrs->addr[0];
+  memcpy(addrs, &addr, sizeof addr); /* the block is larger */
+  return addrs;
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *info)
@@ -39,15 +54,9 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *info
   struct resolve *r = req->data;
   struct sockets *s = lwt__unix_remove(&r->object);
   struct lwt_resolver resolver = r->r;
-  struct lwt_addr *addr = NULL;
   int error = lwt__unix_error(status);
+  void *addr = error ? NULL : pick(info, r, &error);
 
-  if (!error && !(addr = pick(info, r->port)))
-    error = LWT_ENOMEM;
-  if (addr && !addr->family) {
-    free(addr);
-    error = LWT_ENOENT;
-  }
   uv_freeaddrinfo(info);
   lwt__free(r);
   if (error)
@@ -76,18 +85,22 @@ static void resolve_cut(struct object *object, int now)
   lwt_reject(&resolver, LWT_ECONNABORTED, "resolve");
 }
 
-static lwt_addr_p *numeric(struct lwt_addr *addr, uint16_t port)
+static lwt_t *numeric(struct lwt_addr *addr, uint16_t port, int all)
 {
-  struct lwt_addr *copy = malloc(sizeof *copy);
+  struct lwt_addrs *addrs = malloc(sizeof *addrs + sizeof *addr);
 
-  if (!copy)
-    return lwt_addr_p_fail(LWT_ENOMEM, "resolve");
-  *copy = *addr;
-  copy->port = port;
-  return (lwt_addr_p *)lwt_return_owned(copy, free);
+  if (!addrs)
+    return lwt_fail(LWT_ENOMEM, "resolve");
+  addr->port = port;
+  addrs->n = 1;
+  if (all)
+    addrs->addr[0] = *addr;
+  else
+    memcpy(addrs, addr, sizeof *addr);
+  return lwt_return_owned(addrs, free);
 }
 
-lwt_addr_p *lwt__resolve(struct lwt_stack *stack, const char *name, uint16_t port)
+static lwt_t *resolve(struct lwt_stack *stack, const char *name, uint16_t port, int all)
 {
   struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
   struct lwt_unix *u = lwt__unix_here();
@@ -97,25 +110,36 @@ lwt_addr_p *lwt__resolve(struct lwt_stack *stack, const char *name, uint16_t por
   int error;
 
   if (lwt_addr_parse(&addr, name) == 0)
-    return numeric(&addr, port);
+    return numeric(&addr, port, all);
   if (!name[0] || strlen(name) > 253)
-    return lwt_addr_p_fail(LWT_ENOENT, "resolve");
+    return lwt_fail(LWT_ENOENT, "resolve");
   if (!u || !(r = lwt__alloc(sizeof *r)))
-    return lwt_addr_p_fail(LWT_ENOMEM, "resolve");
+    return lwt_fail(LWT_ENOMEM, "resolve");
   memset(r, 0, sizeof *r);
   r->req.data = r;
   r->port = port;
+  r->all = all;
   p = lwt_task_op(&r->r, stop, r);
   if (!r->r.lwt_private) {
     lwt__free(r);
-    return (lwt_addr_p *)p;
+    return p;
   }
   error = uv_getaddrinfo(u->loop, &r->req, on_resolved, name, NULL, &hints);
   if (error) {
     lwt_reject(&r->r, lwt__unix_error(error), "resolve");
     lwt__free(r);
-    return (lwt_addr_p *)p;
+    return p;
   }
   lwt__unix_add(&r->object, lwt__sockets(stack), resolve_cut);
-  return (lwt_addr_p *)p;
+  return p;
+}
+
+lwt_addr_p *lwt__resolve(struct lwt_stack *stack, const char *name, uint16_t port)
+{
+  return (lwt_addr_p *)resolve(stack, name, port, 0);
+}
+
+lwt_addrs_p *lwt__resolve_all(struct lwt_stack *stack, const char *name, uint16_t port)
+{
+  return (lwt_addrs_p *)resolve(stack, name, port, 1);
 }

@@ -65,6 +65,7 @@ static const struct lwt_stack_ops sockets_ops = {
   .connect = lwt__tcp_connect,
   .udp = lwt__udp_open,
   .resolve = lwt__resolve,
+  .resolve_all = lwt__resolve_all,
   .close = stack_close,
 };
 

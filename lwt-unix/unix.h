@@ -180,6 +180,7 @@ int lwt__tcp_listen(struct lwt_stack *stack, const struct lwt_addr *addr,
 int lwt__udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
                   struct lwt_udp **udp);
 lwt_addr_p *lwt__resolve(struct lwt_stack *stack, const char *name, uint16_t port);
+lwt_addrs_p *lwt__resolve_all(struct lwt_stack *stack, const char *name, uint16_t port);
 
 /* ---- content.c, open.c ------------------------------------------------- */
 

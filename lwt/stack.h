@@ -84,6 +84,10 @@ struct lwt_stack_ops {
                          uint16_t port);
   /* Close everything, wait until it is closed, free the stack. */
   lwt_t *(*close)(struct lwt_stack *stack);
+  /* As resolve: all addresses, the best first (RFC 6724).  NULL: there is only
+   * resolve. */
+  lwt_addrs_p *(*resolve_all)(struct lwt_stack *stack, const char *name,
+                              uint16_t port);
 };
 struct lwt_stack {
   const struct lwt_stack_ops *ops;
@@ -112,6 +116,17 @@ static inline lwt_addr_p *lwt_stack_resolve(struct lwt_stack *stack,
 {
   return stack->ops->resolve(stack, name, port);
 }
+/* All addresses of a host, the best first, at least one. */
+LWT_API lwt_addrs_p *lwt_stack_resolve_all(struct lwt_stack *stack, const char *name,
+                                           uint16_t port) LWT_MUST_USE;
+
+/* Connect to a host by its name: to its addresses one after the other, IPv6 and
+ * IPv4 in turn, each attempt 250 ms after the one before or when that has failed,
+ * until one succeeds; the others are then given up (RFC 8305).  Rejected as
+ * resolve, or with what the best address's attempt said. */
+LWT_API lwt_flow_p *lwt_stack_connect_name(struct lwt_stack *stack, const char *name,
+                                           uint16_t port) LWT_MUST_USE;
+
 /* For lwt_defer(): take a struct lwt_stack *, lwt_listener *, lwt_udp *. */
 static inline lwt_t *lwt_stack_close(void *stack)
 {

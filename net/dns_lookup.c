@@ -195,7 +195,7 @@ static struct lwt_addrs *collect(struct lookup *l)
     return NULL;
   gather(addrs, l->sets[0], l->port);
   gather(addrs, l->sets[1], l->port);
-  if (c->order)
+  if (c->order && !l->dns->closed) /* whose env may be gone */
     c->order(c->env, addrs->addr, addrs->n);
   return addrs;
 }

@@ -256,6 +256,12 @@ static lwt_addr_p *inside_resolve(struct lwt_stack *stack, const char *name,
   return lwt_stack_resolve(((struct net_inside *)stack)->outer, name, port);
 }
 
+static lwt_addrs_p *inside_resolve_all(struct lwt_stack *stack, const char *name,
+                                       uint16_t port)
+{
+  return lwt_stack_resolve_all(((struct net_inside *)stack)->outer, name, port);
+}
+
 /* ---- Life -------------------------------------------------------------- */
 
 void net_inside_unref(struct net_inside *in)
@@ -353,6 +359,7 @@ static const struct lwt_stack_ops inside_ops = {
   .connect = inside_connect,
   .udp = net_inside_udp,
   .resolve = inside_resolve,
+  .resolve_all = inside_resolve_all,
   .close = inside_close,
 };
 

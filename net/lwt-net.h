@@ -23,6 +23,8 @@ extern "C" {
 #endif
 
 struct lwt_net_pcap;
+struct lwt_dns;
+struct lwt_dns_config;
 
 /* ---- A stack over a netif ---------------------------------------------- */
 
@@ -71,6 +73,9 @@ struct lwt_net_config {
   /* Names for resolve; copied. */
   const struct lwt_net_host *hosts;
   size_t n_hosts;
+  /* The resolver for other names (lwt-dns.h); its secret is not used, its order is
+   * that of RFC 6724 unless it has one.  NULL: none until lwt_net_dns() is asked. */
+  const struct lwt_dns_config *dns;
 
   /* Limits, each with a counter that shows it (struct lwt_net_stats). */
   uint32_t max_neighbours;  /* of each interface, default 512 */
@@ -218,6 +223,11 @@ struct lwt_net_stats {
 LWT_API int lwt_net_stack_new(struct lwt_netif *netif,
                               const struct lwt_net_config *config,
                               struct lwt_stack **stack);
+
+/* The resolver of such a stack, which lwt_stack_resolve() uses for what is not in the
+ * table of hosts, made if there is none; NULL: no memory, or not such a stack.  It is
+ * closed with the stack. */
+LWT_API struct lwt_dns *lwt_net_dns(struct lwt_stack *stack);
 
 /* The counters of a stack made by lwt_net_stack_new(). */
 LWT_API const struct lwt_net_stats *lwt_net_stats(struct lwt_stack *stack);

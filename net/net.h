@@ -71,6 +71,7 @@ struct net_stack {
   struct net_frag *frag;
   struct net_udp_table *udp;
   struct net_tcp *tcp;
+  struct lwt_dns *dns; /* NULL: none */
   struct lwt_net_pcap *pcap, *own_pcap; /* own: freed with the stack */
   struct net_member *members; /* of multicast groups; group.h */
   struct lwt_ip_watch *watches, *next_watch;

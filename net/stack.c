@@ -1,14 +1,15 @@
-/* net/stack.c - a transport stack: its life, names, and how it looks.
+/* net/stack.c - a transport stack: its life, and how it looks.
  * SPDX-License-Identifier: ISC
  *
  * Start reading net/ here, after net.h; input is in interface.c.
  */
 #include "group.h"
+#include "names.h"
 #include "neighbour.h"
 #include "pcap.h"
 #include "wire.h"
 
-#include <stdlib.h>
+#include <lwt-dns.h>
 #include <string.h>
 
 static struct net_stack *stack_of(struct lwt_stack *stack)
@@ -28,65 +29,6 @@ static void after_timers(void *env)
   net_tcp_input_done(env);
 }
 
-/* ---- Names ------------------------------------------------------------- */
-
-static const struct lwt_addr *host(const struct net_stack *s, const char *name)
-{
-  size_t i;
-
-  for (i = 0; i < s->config.n_hosts; i++)
-    if (!strcmp(s->config.hosts[i].name, name))
-      return &s->config.hosts[i].addr;
-  return NULL;
-}
-
-static lwt_addr_p *resolve(struct lwt_stack *stack, const char *name, uint16_t port)
-{
-  const struct lwt_addr *found;
-  struct lwt_addr addr, *result;
-
-  if (lwt_addr_parse(&addr, name)) {
-    found = host(stack_of(stack), name);
-    if (!found)
-      return lwt_addr_p_fail(LWT_ENOENT, "resolve");
-    addr = *found;
-  }
-  result = malloc(sizeof *result); /* for free() */
-  if (!result)
-    return lwt_addr_p_fail(LWT_ENOMEM, "resolve");
-  *result = addr;
-  result->port = port;
-  return (lwt_addr_p *)lwt_return_owned(result, free);
-}
-
-/* One block: the table, then the names. */
-static int copy_hosts(struct net_stack *s, const struct lwt_net_config *config)
-{
-  size_t i, bytes = config->n_hosts * sizeof *config->hosts, len;
-  struct lwt_net_host *table;
-  char *text;
-
-  s->config.hosts = NULL;
-  s->config.n_hosts = 0;
-  if (!config->n_hosts)
-    return 0;
-  for (i = 0; i < config->n_hosts; i++)
-    bytes += strlen(config->hosts[i].name) + 1;
-  table = lwt__alloc(bytes);
-  if (!table)
-    return LWT_ENOMEM;
-  text = (char *)(table + config->n_hosts);
-  for (i = 0; i < config->n_hosts; i++) {
-    len = strlen(config->hosts[i].name) + 1;
-    memcpy(text, config->hosts[i].name, len);
-    table[i] = (struct lwt_net_host){ text, config->hosts[i].addr };
-    text += len;
-  }
-  s->config.hosts = table;
-  s->config.n_hosts = config->n_hosts;
-  return 0;
-}
-
 /* ---- Life -------------------------------------------------------------- */
 
 static void destroy(struct net_stack *s)
@@ -94,6 +36,7 @@ static void destroy(struct net_stack *s)
   int held = lwt__hold();
 
   s->closing = 1;
+  net_names_fini(s);
   if (s->tcp)
     net_tcp_fini(s);
   net_udp_fini(s);
@@ -107,7 +50,6 @@ static void destroy(struct net_stack *s)
   lwt__task_stop(&s->events_turn);
   if (s->own_pcap)
     lwt_net_pcap_free(s->own_pcap);
-  lwt__free((void *)(uintptr_t)s->config.hosts);
   lwt__free(s);
   lwt__release(held);
 }
@@ -173,6 +115,8 @@ static lwt_t *stack_close(struct lwt_stack *stack)
   if (s->closing)
     return lwt_fail(LWT_EALREADY, "stack_close");
   s->closing = 1;
+  lwt_dns_close(s->dns);
+  s->dns = NULL;
   return LWT_GO_OR(struct closing, close_step, close_now, .s = s);
 }
 
@@ -180,7 +124,8 @@ static const struct lwt_stack_ops stack_ops = {
   .listen = net_tcp_listen,
   .connect = net_tcp_connect,
   .udp = net_udp_open,
-  .resolve = resolve,
+  .resolve = net_resolve,
+  .resolve_all = net_resolve_all,
   .close = stack_close,
 };
 
@@ -336,7 +281,7 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
   s->icmp_filled = net_clock(s);
   set_defaults(s);
   s->icmp_tokens = s->config.icmp_rate;
-  error = copy_hosts(s, config);
+  error = net_names_init(s, config);
   if (!error)
     error = check(s);
   if (!error)
@@ -392,6 +337,8 @@ void lwt_net_dump(struct lwt_stack *stack, FILE *out)
     fprintf(out, "%zu paths with an MTU of their own\n", net_paths_count(s));
   net_udp_dump(s, out);
   net_tcp_dump(s, out);
+  if (s->dns)
+    lwt_dns_dump(s->dns, out);
   for (i = 0; i < sizeof names / sizeof *names; i++)
     if (counters[i])
       fprintf(out, "%s %llu\n", names[i], (unsigned long long)counters[i]);

@@ -279,6 +279,36 @@ static void names(void)
   is_int(outcome(p, NULL), LWT_ECANCELED, "cancel");
 }
 
+/* localhost has an IPv6 address first, but the listener is an IPv4 one. */
+static void by_name(void)
+{
+  struct lwt_addr addr = { .family = 4, .ip = { 127, 0, 0, 1 } };
+  struct lwt_listener *listener;
+  struct lwt_addrs *addrs;
+  void *value = NULL;
+  uint16_t port;
+
+  is_int(outcome(lwt_stack_resolve_all(stack, "192.0.2.1", 80), &value), 0, "a number");
+  addrs = value;
+  ok(addrs && addrs->n == 1 && addrs->addr[0].port == 80, "is one address");
+  free(addrs);
+  value = NULL;
+  is_int(outcome(lwt_stack_resolve_all(stack, "localhost", 80), &value), 0, "a name");
+  addrs = value;
+  ok(addrs && addrs->n >= 1 && addrs->addr[addrs->n - 1].port == 80, "has addresses");
+  free(addrs);
+  is_int(lwt_stack_listen(stack, &addr, 4, &listener), 0, "a listener");
+  port = listener->ops->local(listener).port;
+  value = NULL;
+  is_int(outcome(lwt_stack_connect_name(stack, "localhost", port), &value), 0,
+         "connected by name");
+  if (value)
+    lwt_flow_abort(value);
+  lwt_listener_close(listener);
+  is_int(outcome(lwt_stack_connect_name(stack, "localhost", port), NULL),
+         LWT_ECONNREFUSED, "and refused");
+}
+
 int main(void)
 {
   is_int(lwt_platform_sockets(&stack), 0, "a stack");
@@ -290,6 +320,7 @@ int main(void)
   fairness();
   plain();
   names();
+  by_name();
   stack_end();
   lwt_platform_cleanup();
   is_int(lwt_timers(), 0, "no timer left");

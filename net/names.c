@@ -1,0 +1,194 @@
+/* net/names.c - what lwt_stack_resolve() does: numbers, the table of hosts, then the
+ * stack's resolver; and the order of what comes out (RFC 6724).
+ * SPDX-License-Identifier: ISC
+ */
+#include "names.h"
+
+#include "addr_select.h"
+#include "interface.h"
+
+#include <lwt-dns.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One block: the table, then the names. */
+int net_names_init(struct net_stack *s, const struct lwt_net_config *config)
+{
+  size_t i, bytes = config->n_hosts * sizeof *config->hosts, len;
+  struct lwt_net_host *table;
+  char *text;
+
+  s->config.dns = NULL;
+  s->config.hosts = NULL;
+  s->config.n_hosts = 0;
+  for (i = 0; i < config->n_hosts; i++)
+    bytes += strlen(config->hosts[i].name) + 1;
+  if (bytes) {
+    table = lwt__alloc(bytes);
+    if (!table)
+      return LWT_ENOMEM;
+    text = (char *)(table + config->n_hosts);
+    for (i = 0; i < config->n_hosts; i++) {
+      len = strlen(config->hosts[i].name) + 1;
+      memcpy(text, config->hosts[i].name, len);
+      table[i] = (struct lwt_net_host){ text, config->hosts[i].addr };
+      text += len;
+    }
+    s->config.hosts = table;
+    s->config.n_hosts = config->n_hosts;
+  }
+  return config->dns ? net_dns_start(s, config->dns) : 0;
+}
+
+void net_names_fini(struct net_stack *s)
+{
+  lwt_dns_close(s->dns);
+  s->dns = NULL;
+  lwt__free((void *)(uintptr_t)s->config.hosts);
+}
+
+/* ---- The order of addresses ------------------------------------------------ */
+
+static void look_at(struct net_stack *s, const struct lwt_addr *addr,
+                    struct net_select_dst *dst)
+{
+  const struct net_address *a;
+  struct lwt_addr source;
+  uint16_t mtu;
+
+  memset(dst, 0, sizeof *dst);
+  net_select_map(addr, dst->ip);
+  dst->usable = !net_ip_route(s, addr, &source, &mtu);
+  if (!dst->usable)
+    return;
+  net_select_map(&source, dst->source.ip);
+  source.port = 0;
+  a = net_address_find(s, NULL, &source);
+  dst->source.prefix = a ? (uint8_t)(a->prefix + (source.family == 4 ? 96 : 0)) : 128;
+  dst->source.deprecated = a && a->state == LWT_IP_DEPRECATED;
+  dst->source.outgoing = 1;
+}
+
+/* Without memory they stay as they are. */
+static void order(void *env, struct lwt_addr *addrs, size_t n)
+{
+  struct net_select_dst *list = n > 1 ? lwt__alloc(n * sizeof *list) : NULL;
+  struct lwt_addr *copy = list ? lwt__alloc(n * sizeof *copy) : NULL;
+  size_t i;
+
+  for (i = 0; copy && i < n; i++) {
+    copy[i] = addrs[i];
+    look_at(env, &addrs[i], &list[i]);
+    list[i].index = i;
+  }
+  if (copy) {
+    net_select_order(list, n);
+    for (i = 0; i < n; i++)
+      addrs[i] = copy[list[i].index];
+  }
+  lwt__free(copy);
+  lwt__free(list);
+}
+
+/* ---- The resolver ------------------------------------------------------------ */
+
+int net_dns_start(struct net_stack *s, const struct lwt_dns_config *config)
+{
+  struct lwt_dns_config c = { 0 };
+
+  if (config)
+    c = *config;
+  net_key(s, "dns random", c.secret);
+  net_key(s, "dns hash", c.secret + 16);
+  if (!s->config.ipv6)
+    c.without |= LWT_DNS_IPV6;
+  if (!c.order) {
+    c.order = order;
+    c.env = s;
+  }
+  return lwt_dns_new(&s->stack, &c, &s->dns);
+}
+
+struct lwt_dns *lwt_net_dns(struct lwt_stack *stack)
+{
+  struct net_stack *s = net_stack_of(stack);
+
+  if (!s)
+    return NULL;
+  if (!s->dns && !s->closing)
+    net_dns_start(s, NULL); /* without memory there is none */
+  return s->dns;
+}
+
+/* ---- Resolving ---------------------------------------------------------------- */
+
+/* Those of the table, with the port set; NULL: there are none, or no memory. */
+static struct lwt_addrs *from_table(const struct net_stack *s, const char *name,
+                                    uint16_t port)
+{
+  struct lwt_addrs *addrs = NULL;
+  size_t i, n = 0;
+
+  for (i = 0; i < s->config.n_hosts; i++)
+    n += !strcmp(s->config.hosts[i].name, name);
+  if (n)
+    addrs = malloc(sizeof *addrs + n * sizeof *addrs->addr); /* for free() */
+  if (!addrs)
+    return NULL;
+  addrs->n = 0;
+  for (i = 0; i < s->config.n_hosts; i++)
+    if (!strcmp(s->config.hosts[i].name, name)) {
+      addrs->addr[addrs->n] = s->config.hosts[i].addr;
+      addrs->addr[addrs->n++].port = port;
+    }
+  return addrs;
+}
+
+static struct lwt_addrs *number(const char *name, uint16_t port)
+{
+  struct lwt_addrs *addrs;
+  struct lwt_addr addr;
+
+  if (lwt_addr_parse(&addr, name))
+    return NULL;
+  addrs = malloc(sizeof *addrs + sizeof addr);
+  if (addrs) {
+    addrs->n = 1;
+    addrs->addr[0] = addr;
+    addrs->addr[0].port = port;
+  }
+  return addrs;
+}
+
+lwt_addrs_p *net_resolve_all(struct lwt_stack *stack, const char *name, uint16_t port)
+{
+  struct net_stack *s = (struct net_stack *)stack;
+  struct lwt_addrs *addrs = number(name, port);
+
+  if (!addrs)
+    addrs = from_table(s, name, port);
+  if (addrs)
+    return (lwt_addrs_p *)lwt_return_owned(addrs, free);
+  if (!s->dns)
+    return lwt_addrs_p_fail(LWT_ENOENT, "resolve");
+  return lwt_dns_lookup(s->dns, name, port);
+}
+
+static lwt_t *first(void *env, void *value)
+{
+  struct lwt_addrs *addrs = value;
+  struct lwt_addr *addr = addrs->n ? malloc(sizeof *addr) : NULL;
+  int error = addrs->n ? LWT_ENOMEM : LWT_ENOENT;
+
+  (void)env;
+  if (addr)
+    *addr = addrs->addr[0];
+  free(addrs);
+  return addr ? lwt_return_owned(addr, free) : lwt_fail(error, "resolve");
+}
+
+lwt_addr_p *net_resolve(struct lwt_stack *stack, const char *name, uint16_t port)
+{
+  return (lwt_addr_p *)lwt_bind(LWT_UNTYPED(net_resolve_all(stack, name, port)), first,
+                                NULL);
+}
