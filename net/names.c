@@ -6,8 +6,8 @@
 
 #include "addr_select.h"
 #include "interface.h"
+#include "lwt-dns.h"
 
-#include <lwt-dns.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,7 +151,7 @@ static struct lwt_addrs *number(const char *name, uint16_t port)
 
   if (lwt_addr_parse(&addr, name))
     return NULL;
-  addrs = malloc(sizeof *addrs + sizeof addr);
+  addrs = malloc(sizeof *addrs + sizeof addr); /* for free() */
   if (addrs) {
     addrs->n = 1;
     addrs->addr[0] = addr;
@@ -177,10 +177,12 @@ lwt_addrs_p *net_resolve_all(struct lwt_stack *stack, const char *name, uint16_t
 static lwt_t *first(void *env, void *value)
 {
   struct lwt_addrs *addrs = value;
-  struct lwt_addr *addr = addrs->n ? malloc(sizeof *addr) : NULL;
+  struct lwt_addr *addr = NULL;
   int error = addrs->n ? LWT_ENOMEM : LWT_ENOENT;
 
   (void)env;
+  if (addrs->n)
+    addr = malloc(sizeof *addr); /* for free() */
   if (addr)
     *addr = addrs->addr[0];
   free(addrs);

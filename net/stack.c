@@ -4,12 +4,12 @@
  * Start reading net/ here, after net.h; input is in interface.c.
  */
 #include "group.h"
+#include "lwt-dns.h"
 #include "names.h"
 #include "neighbour.h"
 #include "pcap.h"
 #include "wire.h"
 
-#include <lwt-dns.h>
 #include <string.h>
 
 static struct net_stack *stack_of(struct lwt_stack *stack)
