@@ -247,7 +247,7 @@ static int answer(struct lwt_dhcpd *d, const struct net_dhcp *m, struct net_dhcp
   return 0;
 }
 
-/* ---- The thread -------------------------------------------------------------------- */
+/* ---- The thread ---------------------------------------------------------------- */
 
 struct serving {
   struct lwt_frame frame;
@@ -284,6 +284,11 @@ static int serve(struct serving *v)
   return n < 0 ? 0 : n;
 }
 
+static lwt_t *reply(struct serving *v)
+{
+  return lwt_udp_send(v->d->udp, &v->to, v->bytes, (size_t)v->len);
+}
+
 LWT_STEP serve_step(struct lwt_frame *frame)
 {
   struct serving *v = (struct serving *)frame;
@@ -298,9 +303,7 @@ LWT_STEP serve_step(struct lwt_frame *frame)
     if (!v->len)
       continue;
     /* One that does not answer to ARP holds the others up for no longer than this. */
-    lwt_await_error(v, &v->error,
-                    lwt_with_timeout(LWT_S(1), lwt_udp_send(v->d->udp, &v->to, v->bytes,
-                                                            (size_t)v->len)));
+    lwt_await_error(v, &v->error, lwt_with_timeout(LWT_S(1), reply(v)));
     if (v->error.code == LWT_ECANCELED)
       lwt_throw(v, LWT_ECANCELED, "dhcpd");
     v->d->stats.failed += v->error.code != 0;
@@ -308,7 +311,7 @@ LWT_STEP serve_step(struct lwt_frame *frame)
   lwt_end(v);
 }
 
-/* ---- Life ---------------------------------------------------------------------------- */
+/* ---- Life ---------------------------------------------------------------------- */
 
 /* Our address in the network of the pool. */
 static int find_address(struct lwt_stack *stack, uint32_t interface, uint32_t first,
@@ -433,6 +436,6 @@ void lwt_dhcpd_dump(const struct lwt_dhcpd *d, FILE *out)
             !s->id_len ? "declined" : s->leased ? "leased to" : "offered to");
     for (k = 0; k < s->id_len; k++)
       fprintf(out, "%s%02x", k ? ":" : " ", s->id[k]);
-    fprintf(out, " for %llu s\n", (unsigned long long)((s->until - lwt_now()) / LWT_S(1)));
+    fprintf(out, " for %u s\n", (unsigned)((s->until - lwt_now()) / LWT_S(1)));
   }
 }

@@ -196,7 +196,7 @@ int net_dhcp_parse(struct net_dhcp *m, const uint8_t *bytes, size_t len)
 
   memset(m, 0, sizeof *m);
   if (len < NET_DHCP_FIXED || memcmp(bytes + COOKIE, cookie, 4) || bytes[1] != 1 ||
-      bytes[2] != 6 || (bytes[0] != NET_DHCP_BOOTREQUEST && bytes[0] != NET_DHCP_BOOTREPLY))
+      bytes[2] != 6 || bytes[0] < NET_DHCP_BOOTREQUEST || bytes[0] > NET_DHCP_BOOTREPLY)
     return LWT_EBADMSG;
   m->op = bytes[0];
   m->hops = bytes[3];

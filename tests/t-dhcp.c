@@ -37,7 +37,7 @@ static uint32_t ip_of(const char *text)
          a.ip[3];
 }
 
-/* ---- Messages ------------------------------------------------------------------ */
+/* ---- Messages -------------------------------------------------------------- */
 
 static uint8_t bytes[1500];
 
@@ -119,7 +119,7 @@ static void options(void)
   is_int(net_dhcp_parse(&r, bytes, NET_DHCP_FIXED + 7), LWT_EBADMSG, "and checked");
 }
 
-/* ---- A client and a server ---------------------------------------------------------- */
+/* ---- A client and a server ------------------------------------------------- */
 
 static struct lwt_stack *stack_at(const char *text, struct lwt_netif **port)
 {
@@ -390,7 +390,7 @@ static void exhausted(void)
   done();
 }
 
-/* ---- Servers that mean harm ------------------------------------------------------------ */
+/* ---- Servers that mean harm ------------------------------------------------ */
 
 static struct lwt_udp *hostile_udp;
 static struct net_dhcp hostile_reply;
