@@ -29,7 +29,7 @@ work=$tmp/work
 # In the order of reading; documents that are not there yet are left out, those
 # that are not listed come last.
 pages=
-for page in index tutorial promises frames scopes streams fibers sync streams unix networking \
+for page in index tutorial promises frames scopes streams fibers sync streams unix networking names \
             xen observe testing coming-from architecture semantics properties study benchmarks \
             $(cd "$doc" && ls ./*.md); do
   page=$(basename "$page" .md)

@@ -115,6 +115,8 @@ struct net_dns_try {
   struct net_dns_question q;
   uint8_t edns, tcp;
 };
+/* For lwt_bind(): a struct lwt_dns_answer out of a set, which it takes. */
+lwt_t *net_dns_answer(void *env, void *value) LWT_MUST_USE;
 lwt_chunk_p *net_dns_exchange(const struct net_dns_try *try, uint64_t timeout)
   LWT_MUST_USE;
 

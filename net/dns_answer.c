@@ -116,7 +116,7 @@ static size_t fill(const struct net_dns_set *set, struct lwt_dns_answer *answer,
   return s.len;
 }
 
-static lwt_t *answer(void *env, void *value)
+lwt_t *net_dns_answer(void *env, void *value)
 {
   const struct net_dns_set *set = value;
   struct lwt_dns_answer *a;
@@ -143,7 +143,7 @@ static lwt_dns_answer_p *query(struct lwt_dns *dns, const struct net_dns_name *n
   if (!dns->n_servers)
     return lwt_dns_answer_p_fail(LWT_ENETUNREACH, "dns_query");
   return (lwt_dns_answer_p *)lwt_bind(LWT_UNTYPED(net_dns_question(dns, name, type)),
-                                      answer, NULL);
+                                      net_dns_answer, NULL);
 }
 
 lwt_dns_answer_p *lwt_dns_query(struct lwt_dns *dns, const char *name, uint16_t type)

@@ -1,0 +1,92 @@
+/* net/mdns.h - what the files of multicast DNS share.
+ * SPDX-License-Identifier: ISC
+ *
+ *   mdns.c           names: probing, announcing, conflicts; life
+ *   mdns_receive.c   questions and others' answers
+ *   mdns_records.c   what is sent
+ *   mdns_query.c     asking once
+ */
+#ifndef NET_MDNS_H
+#define NET_MDNS_H
+
+#include "dns_wire.h"
+#include "net.h"
+
+#include "lwt-ip.h"
+#include "lwt-mdns.h"
+
+#include <lwt/timeout.h>
+
+enum { NET_MDNS_PORT = 5353, NET_MDNS_GROUP = (int)0xe00000fb, NET_MDNS_ROOM = 1472,
+       NET_MDNS_TXT = 416, NET_MDNS_TOP_BIT = 0x8000 };
+
+/* Records of a unit, as bits. */
+enum { NET_MDNS_ADDR = 1, NET_MDNS_PTR = 2, NET_MDNS_SRV = 4, NET_MDNS_TXT_RR = 8,
+       NET_MDNS_ENUM = 16 };
+#define NET_MDNS_UNIQUE (NET_MDNS_ADDR | NET_MDNS_SRV | NET_MDNS_TXT_RR)
+
+enum net_mdns_state { NET_MDNS_PROBING, NET_MDNS_ANNOUNCING, NET_MDNS_KNOWN };
+
+/* A name that is ours alone: the host, or an instance of a service. */
+struct net_mdns_unit {
+  enum net_mdns_state state;
+  unsigned step, suffix, conflicts;
+  uint64_t next;       /* when the next probe or announcement goes out */
+  uint64_t sent;       /* the last multicast answer */
+  unsigned pending;    /* records that are to be sent */
+  uint64_t pending_at;
+  char base[64];       /* the label as asked for */
+  struct net_dns_name name, type; /* type: of services */
+  uint16_t port;
+  uint8_t txt[NET_MDNS_TXT];
+  uint16_t txt_len;
+  char text[NET_DNS_TEXT];
+};
+
+struct lwt_mdns {
+  unsigned refs;
+  uint8_t stopped;
+  struct lwt_stack *stack;
+  uint32_t interface;
+  struct lwt_mdns_config config;
+  struct lwt_mdns_stats stats;
+  struct lwt_udp *udp;
+  lwt_t *running;
+  struct lwt_timer timer;
+  unsigned n; /* units; the first is the host */
+  struct net_mdns_unit units[1 + LWT_MDNS_SERVICES];
+};
+
+void net_mdns_unref(void *mdns);
+uint64_t net_mdns_random(const struct lwt_mdns *m, uint64_t below);
+/* Something has a new time. */
+void net_mdns_schedule(struct lwt_mdns *m);
+/* Somebody else has the name of a unit. */
+void net_mdns_conflict(struct lwt_mdns *m, struct net_mdns_unit *u);
+/* Begin to probe, after a while. */
+void net_mdns_probe(struct net_mdns_unit *u, uint64_t when);
+
+lwt_t *net_mdns_receive(struct lwt_mdns *m) LWT_MUST_USE;
+
+/* ---- mdns_records.c ------------------------------------------------------------ */
+
+struct net_mdns_how {
+  unsigned legacy : 1;  /* for a simple resolver: no top bit, a short life */
+  unsigned goodbye : 1;
+};
+/* All records that a unit has. */
+unsigned net_mdns_has(const struct net_mdns_unit *u);
+/* Write records of a unit; what does not fit is left out. */
+void net_mdns_put(const struct lwt_mdns *m, struct net_dns_writer *w,
+                  enum net_dns_section section, const struct net_mdns_unit *u,
+                  unsigned bits, struct net_mdns_how how);
+/* Call f(env, rr) for each record. */
+void net_mdns_each(const struct lwt_mdns *m, const struct net_mdns_unit *u, unsigned bits,
+                   void (*f)(void *env, struct net_dns_rr *rr), void *env);
+/* To the group, or to somebody; the bytes are copied. */
+void net_mdns_send(struct lwt_mdns *m, const struct lwt_addr *to,
+                   struct net_dns_writer *w);
+/* The data as bytes that can be compared: 0 if there are too many. */
+size_t net_mdns_data(const struct net_dns_rr *rr, uint8_t *out, size_t room);
+
+#endif

@@ -1,0 +1,162 @@
+/* net/mdns_records.c - the records of a multicast DNS responder, and sending them.
+ * SPDX-License-Identifier: ISC
+ */
+#include "mdns.h"
+
+#include <string.h>
+
+#define HOST_TTL 120u /* RFC 6762, section 10 */
+#define OTHER_TTL 4500u
+#define LEGACY_TTL 10u /* section 6.7 */
+
+unsigned net_mdns_has(const struct net_mdns_unit *u)
+{
+  return u->port ? NET_MDNS_PTR | NET_MDNS_SRV | NET_MDNS_TXT_RR | NET_MDNS_ENUM
+                 : NET_MDNS_ADDR;
+}
+
+static void make(struct net_dns_rr *rr, const struct net_dns_name *name, uint16_t type,
+                 uint32_t ttl, int unique)
+{
+  rr->name = *name;
+  rr->type = type;
+  rr->class = (uint16_t)(NET_DNS_IN | (unique ? NET_MDNS_TOP_BIT : 0));
+  rr->ttl = ttl;
+  rr->opaque = 0;
+  rr->squeeze = 1;
+}
+
+static void addresses(const struct lwt_mdns *m, const struct net_mdns_unit *u,
+                      void (*f)(void *env, struct net_dns_rr *rr), void *env)
+{
+  struct lwt_ip_address list[16];
+  size_t i, n = lwt_ip_addresses(m->stack, m->interface, list, 16);
+  struct net_dns_rr rr;
+
+  for (i = 0; i < n && i < 16; i++) {
+    if (list[i].state == LWT_IP_TENTATIVE)
+      continue;
+    make(&rr, &u->name, list[i].addr.family == 4 ? NET_DNS_A : NET_DNS_AAAA, HOST_TTL, 1);
+    memcpy(rr.u.ip, list[i].addr.ip, 16);
+    f(env, &rr);
+  }
+}
+
+void net_mdns_each(const struct lwt_mdns *m, const struct net_mdns_unit *u, unsigned bits,
+                   void (*f)(void *env, struct net_dns_rr *rr), void *env)
+{
+  struct net_dns_rr rr;
+  struct net_dns_name top;
+
+  if (bits & NET_MDNS_ADDR)
+    addresses(m, u, f, env);
+  if (bits & NET_MDNS_ENUM) {
+    net_dns_name_from(&top, "_services._dns-sd._udp.local");
+    make(&rr, &top, NET_DNS_PTR, OTHER_TTL, 0);
+    rr.u.target = u->type;
+    f(env, &rr);
+  }
+  if (bits & NET_MDNS_PTR) {
+    make(&rr, &u->type, NET_DNS_PTR, OTHER_TTL, 0);
+    rr.u.target = u->name;
+    f(env, &rr);
+  }
+  if (bits & NET_MDNS_SRV) {
+    make(&rr, &u->name, NET_DNS_SRV, HOST_TTL, 1);
+    rr.u.srv.priority = rr.u.srv.weight = 0;
+    rr.u.srv.port = u->port;
+    rr.u.srv.target = m->units[0].name;
+    f(env, &rr);
+  }
+  if (bits & NET_MDNS_TXT_RR) {
+    make(&rr, &u->name, NET_DNS_TXT, OTHER_TTL, 1);
+    rr.u.raw = (struct net_dns_bytes){ u->txt, u->txt_len };
+    f(env, &rr);
+  }
+}
+
+struct putting {
+  struct net_dns_writer *w;
+  enum net_dns_section section;
+  struct net_mdns_how how;
+};
+
+static void put(void *env, struct net_dns_rr *rr)
+{
+  struct putting *p = env;
+
+  if (p->how.legacy) {
+    rr->class = NET_DNS_IN;
+    rr->squeeze = 0;
+    rr->ttl = rr->ttl < LEGACY_TTL ? rr->ttl : LEGACY_TTL;
+  }
+  if (p->section == NET_DNS_AUTHORITY)
+    rr->class = NET_DNS_IN; /* proposed, not asserted */
+  if (p->how.goodbye)
+    rr->ttl = 0;
+  net_dns_put(p->w, p->section, rr);
+}
+
+void net_mdns_put(const struct lwt_mdns *m, struct net_dns_writer *w,
+                  enum net_dns_section section, const struct net_mdns_unit *u,
+                  unsigned bits, struct net_mdns_how how)
+{
+  struct putting p = { w, section, how };
+
+  net_mdns_each(m, u, bits, put, &p);
+}
+
+size_t net_mdns_data(const struct net_dns_rr *rr, uint8_t *out, size_t room)
+{
+  const struct net_dns_header h = { 0 };
+  uint8_t bytes[NET_MDNS_ROOM];
+  struct net_dns_rr copy = *rr;
+  struct net_dns_writer w;
+  size_t begin = NET_DNS_HEADER_LEN + 1 + 10;
+
+  copy.name.len = 1; /* the root: nothing to compress with */
+  copy.name.bytes[0] = 0;
+  copy.squeeze = 0;
+  net_dns_write(&w, bytes, sizeof bytes, &h);
+  if (net_dns_put(&w, NET_DNS_ANSWER, &copy) || w.len - begin > room)
+    return 0;
+  memcpy(out, bytes + begin, w.len - begin);
+  return w.len - begin;
+}
+
+/* ---- Sending --------------------------------------------------------------------- */
+
+struct sending {
+  struct lwt_frame frame;
+  struct lwt_mdns *m;
+  struct lwt_addr to;
+  struct lwt_error error;
+  size_t len;
+  uint8_t bytes[NET_MDNS_ROOM];
+};
+
+LWT_STEP send_step(struct lwt_frame *frame)
+{
+  struct sending *s = (struct sending *)frame;
+
+  lwt_begin(s);
+  s->m->refs++;
+  lwt_defer(s, net_mdns_unref, s->m);
+  lwt_await_error(s, &s->error, lwt_udp_send(s->m->udp, &s->to, s->bytes, s->len));
+  s->m->stats.failed += s->error.code != 0;
+  lwt_end(s);
+}
+
+void net_mdns_send(struct lwt_mdns *m, const struct lwt_addr *to,
+                   struct net_dns_writer *w)
+{
+  struct sending s = { .m = m };
+  lwt_t *p;
+
+  s.to = to ? *to : net_addr4((uint32_t)NET_MDNS_GROUP, NET_MDNS_PORT);
+  s.len = net_dns_written(w);
+  memcpy(s.bytes, w->out, s.len);
+  p = lwt__go(sizeof s, send_step, &s, NULL, LWT_WHERE);
+  m->stats.failed += lwt_error(p).code != 0;
+  lwt_async(p);
+}
