@@ -89,7 +89,7 @@ static ssize_t receive(struct udp *u, struct lwt_buf *page, struct lwt_datagram 
 /* The next datagram.  Returns 0 or an error; LWT_EAGAIN: there is none. */
 static int try_receive(struct udp *u, struct lwt_datagram **out)
 {
-  struct lwt_datagram *d = lwt__alloc(sizeof *d);
+  struct lwt_datagram *d = lwt__datagram_new(sizeof *d);
   struct lwt_buf *page = d ? lwt_buf_new(0, LWT_PAGE_SIZE) : NULL, *rest = NULL;
   ssize_t got = page ? receive(u, page, d) : LWT_ENOMEM;
 
@@ -109,7 +109,9 @@ static int try_receive(struct udp *u, struct lwt_datagram **out)
     page = NULL;
   }
   if (got < 0) {
-    lwt__free(d);
+    if (d)
+      d->packet = NULL;
+    lwt_datagram_free(d);
     return (int)got;
   }
   d->packet = page;

@@ -4,7 +4,7 @@
  * IPv6 is written as RFC 5952 says: lower case, the longest run of zero groups
  * (the first of equals, at least two) as "::", mapped IPv4 in dotted form.
  */
-#include "memory.h"
+#include "internal.h"
 
 #include <lwt/stack.h>
 #include <string.h>
@@ -214,6 +214,13 @@ int lwt_addr_equal(const struct lwt_addr *a, const struct lwt_addr *b)
   return a->family == b->family && a->port == b->port && !memcmp(a->ip, b->ip, len);
 }
 
+void *lwt__datagram_new(size_t size)
+{
+  assert(size <= LWT__DATAGRAM);
+  (void)size;
+  return lwt__raw_alloc(LWT__DATAGRAM);
+}
+
 void lwt_datagram_free(void *datagram)
 {
   struct lwt_datagram *d = datagram;
@@ -221,5 +228,5 @@ void lwt_datagram_free(void *datagram)
   if (!d)
     return;
   lwt_buf_free(d->packet);
-  lwt__free(d);
+  lwt__raw_free(d, LWT__DATAGRAM);
 }

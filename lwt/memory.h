@@ -19,6 +19,11 @@ extern "C" {
 LWT_API void *lwt__alloc(size_t size);
 LWT_API void lwt__free(void *ptr);
 
+/* Memory for a struct lwt_datagram, and what its maker puts behind it: at most
+ * LWT__DATAGRAM bytes in all; lwt_datagram_free() gives it back. */
+#define LWT__DATAGRAM 96
+LWT_API void *lwt__datagram_new(size_t size);
+
 /* Give back the free lists of buffer.c; for lwt_cleanup().  Returns the number
  * of slices still alive, and gives nothing back if that is not 0. */
 size_t lwt__buf_cleanup(void);

@@ -3,6 +3,7 @@
  */
 #include "checksum.h"
 #include "ipv6.h"
+#include "next.h"
 #include "pcap.h"
 #include "wire.h"
 
@@ -99,8 +100,9 @@ void net_ether_input(struct net_if *nif, struct lwt_buf *frame)
   s->stats.rx_frames++;
   if (s->pcap)
     net_pcap_write(s->pcap, s->now, frame);
-  if (net_tcp_input_next(nif, frame))
+  if (net_input_next(nif, frame))
     return;
+  net_clock_once(s);
   if (frame->total < NET_ETHER_LEN) {
     s->stats.eth_short++;
     nif->stats.rx_short++;

@@ -27,7 +27,9 @@ static void input(void *env, struct lwt_buf *packets)
   struct lwt_buf *frame;
   int held = lwt__hold();
 
-  net_clock(s);
+  s->clocked = 0;
+  if (s->pcap)
+    net_clock(s);
   while ((frame = packets)) {
     packets = frame->next_packet;
     frame->next_packet = NULL;

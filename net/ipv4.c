@@ -174,12 +174,6 @@ int net_ipv4_send_header(struct net_stack *s, const struct net_hop *hop, uint8_t
   return segment ? transmit(s, hop, net_get32(header + 16), segment) : LWT_ENOMEM;
 }
 
-/* Identifications of packets that may be cut up, unguessable by others. */
-static uint16_t next_id(struct net_stack *s, uint32_t dst)
-{
-  return s->ip_id[(dst * s->ip_id_hash) >> 26]++;
-}
-
 int net_ipv4_send(struct net_stack *s, const struct net_hop *hop,
                   struct net_ipv4_repr *r, struct lwt_buf *segment)
 {
@@ -187,7 +181,7 @@ int net_ipv4_send(struct net_stack *s, const struct net_hop *hop,
   uint8_t header[NET_IPV4_LEN];
 
   r->offset = r->mf = 0;
-  r->id = r->df ? 0 : next_id(s, r->dst);
+  r->id = r->df ? 0 : net_ipv4_id(s, r->dst);
   if (total > hop->mtu && !(segment->flags & LWT_BUF_GSO)) {
     if (!r->df && total <= 65535) {
       r->total = NET_IPV4_LEN; /* of each piece, later */

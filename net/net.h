@@ -56,6 +56,7 @@ struct net_stack {
   uint64_t now;
   struct net_timers timers;
   uint8_t closing;
+  uint8_t clocked; /* now was read in this batch */
   uint8_t telling; /* watch.c calls the program */
   uint8_t n_ifs, n_local4, n_events;
   struct net_if *ifs[NET_IF_MAX]; /* the loopback interface first */
@@ -84,7 +85,15 @@ struct net_stack {
 
 static inline uint64_t net_clock(struct net_stack *s)
 {
+  s->clocked = 1;
   return s->now = lwt__task_now();
+}
+
+/* In a batch: before the first that needs the time, since not all do. */
+static inline void net_clock_once(struct net_stack *s)
+{
+  if (!s->clocked)
+    net_clock(s);
 }
 
 /* The stack of lwt_net_stack_new(); NULL: another one. */
@@ -156,6 +165,12 @@ void net_ip_loop_turn(struct lwt__task *task);
 int net_ip_loop(struct net_if *nif, struct lwt_buf *packet);
 /* The same with a copy of what is sent to a group that we are in.  Borrows. */
 void net_ip_loop_copy(struct net_if *nif, const struct lwt_buf *packet);
+
+/* The identification of a packet that may be cut up, unguessable by others. */
+static inline uint16_t net_ipv4_id(struct net_stack *s, uint32_t dst)
+{
+  return s->ip_id[(dst * s->ip_id_hash) >> 26]++;
+}
 
 struct net_ipv4_repr;
 /* Send what has this header, of 20 to 60 bytes, as it is: with the length and
@@ -332,10 +347,6 @@ void net_tcp_fini(struct net_stack *s);
  * slice at least 20 bytes, checksum not yet looked at (net_csum_ok). */
 void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment);
-/* Take a frame from the device if it carries nothing but the next segment of an
- * established connection, and everything about it is right.  Returns 0 if it is
- * for the layers to look at; nothing has been counted then. */
-int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame);
 /* Once after each batch: send the ACKs that are due. */
 void net_tcp_input_done(struct net_stack *s);
 void net_tcp_icmp_error(struct net_stack *s, const struct net_icmp_error *error);

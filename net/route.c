@@ -16,7 +16,7 @@ static void make4(struct net_stack *s, struct net_route *route,
 {
   struct net_ipv4_repr ip = {
     .src = net_ip4(from), .dst = net_ip4(to), .proto = route->proto,
-    .ttl = s->config.ttl, .df = 1
+    .ttl = s->config.ttl, .df = route->proto == NET_PROTO_TCP
   };
 
   net_ipv4_emit(&ip, route->head + NET_ETHER_LEN);
@@ -95,7 +95,7 @@ static void finish_sum(const struct net_route *route, uint16_t offset,
 }
 
 int net_route_send(struct net_stack *s, const struct net_route *route,
-                   uint16_t csum_offset, struct lwt_buf *segment)
+                   uint16_t csum_offset, uint16_t id, struct lwt_buf *segment)
 {
   uint32_t head_len = route->head_len, total = segment->total;
   uint8_t *head;
@@ -114,8 +114,9 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
   if (head_len == NET_ROUTE_HEADERS) {
     total += NET_IPV4_LEN;
     net_put16(head + NET_ETHER_LEN + 2, total);
+    net_put16(head + NET_ETHER_LEN + 4, id);
     net_put16(head + NET_ETHER_LEN + 10,
-              (uint16_t)~net_sum_fold(route->ip_sum + total));
+              (uint16_t)~net_sum_fold(route->ip_sum + total + id));
   } else {
     net_put16(head + NET_ETHER_LEN + 4, total);
   }

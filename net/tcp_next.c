@@ -1,60 +1,23 @@
 /* net/tcp_next.c - the next segment of an established connection, at one look.
  * SPDX-License-Identifier: ISC
  *
- * Nearly every frame is for us, whole, without IP options, and has the bytes
- * that a connection waits for or acknowledges some.  Here such a frame is told
- * from all others, by the same checks as in ether.c, ipv4.c, tcp.c and
- * tcp_input.c, and its payload queued.  Whatever differs in anything goes
- * through the layers, which also count what is wrong with it.
+ * Read next.c first.  A segment has the bytes that a connection waits for or
+ * acknowledges some: the same checks as in tcp.c and tcp_input.c, and its payload
+ * is queued.
  */
 #include "tcp.h"
 
-#include "checksum.h"
+#include "next.h"
 
 #include <string.h>
 
 enum {
-  IP = NET_ETHER_LEN,
-  TCP = NET_ROUTE_HEADERS,
+  IP = NET_NEXT_IP,
+  TCP = NET_NEXT_TRANSPORT,
   LEAST = TCP + TCP_HEADER,
-  TIMESTAMPS = 12 /* bytes of options, if there are any */
+  TIMESTAMPS = 12, /* bytes of options, if there are any */
+  CE = 3           /* of the TOS field: congestion was met (RFC 3168) */
 };
-
-/* Ethernet and IPv4: to us, from somebody else, TCP, not a fragment. */
-static int is_plain(const struct net_if *nif, const struct lwt_buf *frame)
-{
-  const uint8_t *p = frame->data;
-  uint32_t words[5], total;
-  uint64_t sum;
-
-  if (frame->len < LEAST || memcmp(p, nif->mac, 6) || p[6] & 1 ||
-      net_get16(p + 12) != NET_ETHER_IPV4 || p[IP] != 0x45 ||
-      net_get16(p + IP + 6) & 0x3fff || p[IP + 9] != NET_PROTO_TCP ||
-      (p[IP + 1] & 3) == 3)
-    return 0;
-  if (!net_local4_on(nif, net_get32(p + IP + 16)) || p[IP + 12] == 127 ||
-      net_local4_find(nif->s, net_get32(p + IP + 12)))
-    return 0;
-  total = net_get16(p + IP + 2);
-  if (total < LEAST - IP || total > frame->total - IP)
-    return 0;
-  memcpy(words, p + IP, sizeof words);
-  sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
-  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-  return net_sum_fold((uint32_t)sum) == 0xffff;
-}
-
-/* The addresses stand in front of the segment: one sum for both. */
-static int checksum_ok(const struct lwt_buf *frame, uint32_t len)
-{
-  uint32_t sum = NET_PROTO_TCP + len, from = TCP - 8;
-
-  if (frame->flags & (LWT_BUF_CSUM_VALID | LWT_BUF_CSUM_PARTIAL))
-    return 1;
-  sum += frame->len >= TCP + len ? net_sum(frame->data + from, len + 8)
-                                 : net_sum_chain(frame, from, len + 8);
-  return net_sum_fold(sum) == 0xffff;
-}
 
 /* No flags but ACK and PSH, no options but timestamps, and those always. */
 static int parse(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
@@ -98,24 +61,22 @@ static struct tcp_conn *find(struct net_stack *s, const uint8_t *p)
   return node && node->kind == TCP_CONN ? tcp_of(node, struct tcp_conn, node) : NULL;
 }
 
-int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame)
+int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len)
 {
   struct net_stack *s = nif->s;
   const uint8_t *p = frame->data;
   struct tcp_conn *c;
   struct tcp_repr r;
-  uint32_t len;
 
-  if (!is_plain(nif, frame) || !(c = find(s, p)))
+  if (frame->len < LEAST || len < TCP_HEADER || (p[IP + 1] & CE) == CE ||
+      !(c = find(s, p)))
     return 0;
-  len = net_get16(p + IP + 2) - (uint32_t)NET_IPV4_LEN;
   if (!parse(c, &r, p + TCP, frame->len - TCP, len) || !net_tcp_is_next(c, &r) ||
-      !checksum_ok(frame, len))
+      !net_next_sum_ok(frame, NET_PROTO_TCP, len))
     return 0;
   s->stats.ip_rx++;
+  net_clock_once(s);
   net_tcp_input_begin(s, len);
-  if (frame->total > TCP + len)
-    lwt_buf_trim(frame, frame->total - TCP - len);
-  net_tcp_conn_next(c, &r, lwt_buf_pull(frame, TCP + r.header));
+  net_tcp_conn_next(c, &r, net_next_strip(frame, TCP + r.header, len - r.header));
   return 1;
 }

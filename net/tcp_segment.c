@@ -107,7 +107,7 @@ static int transmit_of(struct tcp_conn *c, uint8_t tos, struct lwt_buf *segment)
       !net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
     return transmit(s, &c->local, &c->remote, tos, segment);
   s->stats.tcp_tx++;
-  return net_route_send(s, &c->route, CSUM_OFFSET, segment);
+  return net_route_send(s, &c->route, CSUM_OFFSET, 0, segment);
 }
 
 static int send(struct tcp_conn *c, const struct tcp_repr *r)

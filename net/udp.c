@@ -8,40 +8,20 @@
  */
 #include "checksum.h"
 #include "group.h"
+#include "udp.h"
 #include "wire.h"
 
 #include <string.h>
 
-#define BUCKETS 64u
 #define EPHEMERAL_FIRST 49152u
 #define EPHEMERAL_COUNT 16384u
 #define MAX_PAYLOAD (65535 - NET_IPV4_LEN - NET_UDP_LEN)
-
-/* What the program gets begins with what it knows of. */
-struct item {
-  struct lwt_datagram datagram;
-  struct item *next;
-  uint32_t cost;
-};
-
-struct endpoint {
-  struct lwt_udp udp;
-  struct net_stack *s;
-  struct endpoint *next;
-  struct lwt_addr addr; /* ip 0: any */
-  struct lwt_ip_udp_options options;
-  struct item *queue, **queue_end;
-  uint32_t cost;
-  struct lwt_resolver receiver; /* of the pending receive */
-  struct pending *pending;
-  struct lwt_addr refused; /* ICMP said so; the next send there fails */
-};
 
 /* A send that waits for a neighbour. */
 struct pending {
   struct net_neighbour_waiter waiter;
   struct pending *next, **link;
-  struct endpoint *e;
+  struct udp_endpoint *e;
   struct lwt_resolver r;
   struct lwt_addr to;
   struct net_hop hop;
@@ -49,21 +29,11 @@ struct pending {
   size_t len;
 };
 
-struct net_udp_table {
-  struct endpoint *bucket[BUCKETS];
-  uint32_t count;
-};
-
-static struct endpoint **bucket_of(struct net_stack *s, uint16_t port)
-{
-  return &s->udp->bucket[port % BUCKETS];
-}
-
 /* ---- Input ------------------------------------------------------------- */
 
 /* How well an endpoint fits a destination; 0: not at all. */
-static int fits(const struct endpoint *e, const struct lwt_addr *dst, uint16_t port,
-                uint32_t interface)
+static int fits(const struct udp_endpoint *e, const struct lwt_addr *dst,
+                uint16_t port, uint32_t interface)
 {
   int any = net_ip_is_any(&e->addr);
 
@@ -74,15 +44,13 @@ static int fits(const struct endpoint *e, const struct lwt_addr *dst, uint16_t p
   return 1 + 2 * !any + !!e->options.interface;
 }
 
-/* The endpoint for a destination: one that is bound to the address before one
- * that is bound to any, then one that is bound to the interface. */
-static struct endpoint *find(struct net_stack *s, const struct lwt_addr *dst,
-                             uint16_t port, uint32_t interface)
+struct udp_endpoint *net_udp_find(struct net_stack *s, const struct lwt_addr *dst,
+                                  uint16_t port, uint32_t interface)
 {
-  struct endpoint *e, *best = NULL;
+  struct udp_endpoint *e, *best = NULL;
   int fit, top = 0;
 
-  for (e = *bucket_of(s, port); e; e = e->next) {
+  for (e = *net_udp_bucket(s, port); e; e = e->next) {
     fit = fits(e, dst, port, interface);
     if (fit > top) {
       top = fit;
@@ -93,7 +61,7 @@ static struct endpoint *find(struct net_stack *s, const struct lwt_addr *dst,
 }
 
 /* Whether somebody waits in receive; gives up one that was cancelled. */
-static int receiving(struct endpoint *e)
+static int receiving(struct udp_endpoint *e)
 {
   if (!e->receiver.lwt_private)
     return 0;
@@ -104,7 +72,7 @@ static int receiving(struct endpoint *e)
   return 1;
 }
 
-static void enqueue(struct endpoint *e, struct item *item)
+static void enqueue(struct udp_endpoint *e, struct udp_item *item)
 {
   item->next = NULL;
   *e->queue_end = item;
@@ -112,39 +80,52 @@ static void enqueue(struct endpoint *e, struct item *item)
   e->cost += item->cost;
 }
 
-static void deliver(struct endpoint *e, const struct net_ip_info *ip,
-                    const struct net_udp_repr *r, struct lwt_buf *packet)
+struct udp_item *net_udp_take(struct udp_endpoint *e, struct lwt_buf *packet)
 {
   uint32_t cost = packet->total ? net_cost(packet) : LWT_PAGE_SIZE;
   struct net_stack *s = e->s;
-  int wanted = receiving(e);
-  struct item *item;
+  struct udp_item *item;
 
-  if (!wanted && e->cost + cost > s->config.udp_queue) {
+  if (e->cost + cost > s->config.udp_queue && !receiving(e)) {
     s->stats.udp_queue_full++;
     lwt_buf_free(packet);
-    return;
+    return NULL;
   }
-  item = lwt__alloc(sizeof *item);
+  item = lwt__datagram_new(sizeof *item);
   if (!item) {
     s->stats.no_memory++;
     lwt_buf_free(packet);
-    return;
+    return NULL;
   }
-  item->datagram.from = ip->src;
-  item->datagram.from.port = r->src;
-  item->datagram.to = ip->dst;
-  item->datagram.to.port = r->dst;
   item->datagram.packet = packet;
   if (!packet->total) {
     lwt_buf_free(packet);
     item->datagram.packet = NULL;
   }
   item->cost = cost;
-  if (wanted)
+  return item;
+}
+
+void net_udp_hand_over(struct udp_endpoint *e, struct udp_item *item)
+{
+  if (receiving(e))
     lwt_fulfill_owned(&e->receiver, &item->datagram, lwt_datagram_free);
   else
     enqueue(e, item);
+}
+
+static void deliver(struct udp_endpoint *e, const struct net_ip_info *ip,
+                    const struct net_udp_repr *r, struct lwt_buf *packet)
+{
+  struct udp_item *item = net_udp_take(e, packet);
+
+  if (!item)
+    return;
+  item->datagram.from = ip->src;
+  item->datagram.from.port = r->src;
+  item->datagram.to = ip->dst;
+  item->datagram.to.port = r->dst;
+  net_udp_hand_over(e, item);
 }
 
 /* Header and checksum; strips the header and the padding.  NULL: dropped. */
@@ -170,7 +151,8 @@ drop:
 
 /* A group's datagrams are for those who joined it, and those of 224.0.0.1 or a
  * broadcast address for all who have the port. */
-static int listens(const struct endpoint *e, const struct net_ip_info *ip, uint16_t port)
+static int listens(const struct udp_endpoint *e, const struct net_ip_info *ip,
+                   uint16_t port)
 {
   if (!fits(e, &ip->dst, port, ip->nif->index))
     return 0;
@@ -182,11 +164,11 @@ static int listens(const struct endpoint *e, const struct net_ip_info *ip, uint1
 static void deliver_all(struct net_stack *s, const struct net_ip_info *ip,
                         const struct net_udp_repr *r, struct lwt_buf *packet)
 {
-  struct endpoint *e, *next;
+  struct udp_endpoint *e, *next;
   struct lwt_buf *copy;
   int found = 0;
 
-  for (e = *bucket_of(s, r->dst); e; e = next) {
+  for (e = *net_udp_bucket(s, r->dst); e; e = next) {
     next = e->next; /* input runs held: nobody closes it meanwhile */
     if (!listens(e, ip, r->dst))
       continue;
@@ -205,7 +187,7 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment)
 {
   struct net_udp_repr r;
-  struct endpoint *e;
+  struct udp_endpoint *e;
 
   s->stats.udp_rx++;
   segment = check(s, ip, &r, segment);
@@ -216,7 +198,7 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
     deliver_all(s, ip, &r, lwt_buf_pull(segment, NET_UDP_LEN));
     return;
   }
-  e = find(s, &ip->dst, r.dst, ip->nif->index);
+  e = net_udp_find(s, &ip->dst, r.dst, ip->nif->index);
   if (e) {
     deliver(e, ip, &r, lwt_buf_pull(segment, NET_UDP_LEN));
     return;
@@ -229,11 +211,11 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
 void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error)
 {
   struct net_udp_repr r;
-  struct endpoint *e;
+  struct udp_endpoint *e;
 
   if (net_udp_parse(&r, error->bytes, error->len) < 0)
     return;
-  e = find(s, &error->src, r.src, error->interface);
+  e = net_udp_find(s, &error->src, r.src, error->interface);
   if (!e)
     return;
   if (error->error == LWT_EMSGSIZE) {
@@ -247,8 +229,8 @@ void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error)
 
 static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
 {
-  struct endpoint *e = (struct endpoint *)udp;
-  struct item *item = e->queue;
+  struct udp_endpoint *e = (struct udp_endpoint *)udp;
+  struct udp_item *item = e->queue;
 
   if (!e->s)
     return lwt_datagram_p_fail(LWT_ECONNABORTED, "udp_receive");
@@ -266,8 +248,8 @@ static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
 /* ---- Output ------------------------------------------------------------ */
 
 /* Returns what the program shall hear. */
-static int emit(struct endpoint *e, const struct net_hop *hop, const struct lwt_addr *to,
-                const void *bytes, size_t len)
+static int emit(struct udp_endpoint *e, const struct net_hop *hop,
+                const struct lwt_addr *to, const void *bytes, size_t len)
 {
   struct net_stack *s = e->s;
   struct net_udp_repr r = {
@@ -315,7 +297,7 @@ static void resolved(struct net_neighbour_waiter *waiter, int error)
 
 /* Returns 0 and a promise (pending, unless memory is out), or what
  * net_neighbour_wait() says. */
-static int await_neighbour(struct endpoint *e, const struct pending *init,
+static int await_neighbour(struct udp_endpoint *e, const struct pending *init,
                            lwt_t **promise)
 {
   struct pending *p = lwt__alloc(sizeof *p);
@@ -344,7 +326,7 @@ static int await_neighbour(struct endpoint *e, const struct pending *init,
 }
 
 /* The way of the endpoint's packets, perhaps in *room. */
-static const struct net_hop *way(struct endpoint *e, const struct lwt_addr *to,
+static const struct net_hop *way(struct udp_endpoint *e, const struct lwt_addr *to,
                                  struct net_hop *room, int *error)
 {
   const struct net_hop *hop = room;
@@ -367,7 +349,7 @@ static const struct net_hop *way(struct endpoint *e, const struct lwt_addr *to,
 }
 
 /* Why nothing can be sent whatever the way is. */
-static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len)
+static int cannot_send(struct udp_endpoint *e, const struct lwt_addr *to, size_t len)
 {
 
   if (!e->s)
@@ -386,7 +368,7 @@ static int cannot_send(struct endpoint *e, const struct lwt_addr *to, size_t len
 }
 
 /* To a neighbour that is not known (yet). */
-static lwt_t *send_later(struct endpoint *e, const struct net_hop *hop,
+static lwt_t *send_later(struct udp_endpoint *e, const struct net_hop *hop,
                          const struct lwt_addr *to, const void *bytes, size_t len)
 {
   struct pending init = { .waiter.fn = resolved, .e = e, .to = *to, .hop = *hop,
@@ -404,31 +386,39 @@ static lwt_t *send_later(struct endpoint *e, const struct net_hop *hop,
 static lwt_t *udp_send(struct lwt_udp *udp, const struct lwt_addr *to,
                        const void *bytes, size_t len)
 {
-  struct endpoint *e = (struct endpoint *)udp;
+  struct udp_endpoint *e = (struct udp_endpoint *)udp;
   const struct net_hop *hop = NULL;
   struct net_hop room;
-  int error = cannot_send(e, to, len);
+  struct lwt_addr src;
+  int error, near;
 
+  if (net_udp_send_next(e, to, bytes, len, &error))
+    return error ? lwt_fail(error, "udp_send") : lwt_return(NULL);
+  error = cannot_send(e, to, len);
   if (!error)
     hop = way(e, to, &room, &error);
   if (error)
     return lwt_fail(error, "udp_send");
   net_clock(e->s);
-  if (hop->kind == NET_HOP_NEIGHBOUR && !net_neighbour_known(hop->nif, &hop->next))
+  near = hop->kind == NET_HOP_NEIGHBOUR;
+  if (near && !net_neighbour_known(hop->nif, &hop->next))
     return send_later(e, hop, to, bytes, len);
+  src = hop->src;
   error = emit(e, hop, to, bytes, len);
+  if (near)
+    net_udp_route(e, &src, to);
   return error ? lwt_fail(error, "udp_send") : lwt_return(NULL);
 }
 
 /* ---- Life -------------------------------------------------------------- */
 
 /* Take the endpoint out of the stack; whoever waits for it is told. */
-static void detach(struct endpoint *e)
+static void detach(struct udp_endpoint *e)
 {
   struct net_stack *s = e->s;
-  struct endpoint **link = bucket_of(s, e->addr.port);
+  struct udp_endpoint **link = net_udp_bucket(s, e->addr.port);
   struct pending *p;
-  struct item *item;
+  struct udp_item *item;
 
   while (*link != e)
     link = &(*link)->next;
@@ -451,7 +441,7 @@ static void detach(struct endpoint *e)
 
 static void udp_close(struct lwt_udp *udp)
 {
-  struct endpoint *e = (struct endpoint *)udp;
+  struct udp_endpoint *e = (struct udp_endpoint *)udp;
   int held = lwt__hold();
 
   if (e->s)
@@ -462,7 +452,7 @@ static void udp_close(struct lwt_udp *udp)
 
 static struct lwt_addr udp_local(struct lwt_udp *udp)
 {
-  return ((struct endpoint *)udp)->addr;
+  return ((struct udp_endpoint *)udp)->addr;
 }
 
 static const struct lwt_udp_ops udp_ops = {
@@ -472,9 +462,9 @@ static const struct lwt_udp_ops udp_ops = {
 /* Whether nobody is in the way of binding to addr. */
 static int is_free(struct net_stack *s, const struct lwt_addr *addr, uint32_t interface)
 {
-  struct endpoint *e;
+  struct udp_endpoint *e;
 
-  for (e = *bucket_of(s, addr->port); e; e = e->next)
+  for (e = *net_udp_bucket(s, addr->port); e; e = e->next)
     if (e->addr.port == addr->port && e->options.interface == interface &&
         e->addr.family == addr->family &&
         (net_ip_is_any(&e->addr) || net_ip_is_any(addr) ||
@@ -500,7 +490,7 @@ static int open_on(struct net_stack *s, const struct lwt_addr *addr,
                    const struct lwt_ip_udp_options *o, struct lwt_udp **udp)
 {
   struct lwt_addr local = *addr;
-  struct endpoint *e, **bucket;
+  struct udp_endpoint *e, **bucket;
 
   if (s->closing)
     return LWT_ENETDOWN;
@@ -524,7 +514,7 @@ static int open_on(struct net_stack *s, const struct lwt_addr *addr,
   e->addr = local;
   e->options = *o;
   e->queue_end = &e->queue;
-  bucket = bucket_of(s, local.port);
+  bucket = net_udp_bucket(s, local.port);
   e->next = *bucket;
   *bucket = e;
   s->udp->count++;
@@ -556,9 +546,9 @@ int lwt_ip_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
 
 /* ---- Groups ------------------------------------------------------------ */
 
-static struct endpoint *alive(struct lwt_udp *udp, int *error)
+static struct udp_endpoint *alive(struct lwt_udp *udp, int *error)
 {
-  struct endpoint *e = (struct endpoint *)udp;
+  struct udp_endpoint *e = (struct udp_endpoint *)udp;
 
   *error = udp->ops != &udp_ops ? LWT_ENOTSUP : e->s ? 0 : LWT_ECONNABORTED;
   if (!*error)
@@ -576,7 +566,7 @@ int lwt_ip_join_sources(struct lwt_udp *udp, uint32_t interface,
                         const struct lwt_addr *sources, size_t n)
 {
   int error;
-  struct endpoint *e = alive(udp, &error);
+  struct udp_endpoint *e = alive(udp, &error);
 
   return error ? error : net_group_join(e->s, e, interface, group, exclude, sources, n);
 }
@@ -584,7 +574,7 @@ int lwt_ip_join_sources(struct lwt_udp *udp, uint32_t interface,
 int lwt_ip_leave(struct lwt_udp *udp, uint32_t interface, const struct lwt_addr *group)
 {
   int error;
-  struct endpoint *e = alive(udp, &error);
+  struct udp_endpoint *e = alive(udp, &error);
 
   return error ? error : net_group_leave(e->s, e, interface, group);
 }
@@ -604,7 +594,7 @@ void net_udp_fini(struct net_stack *s)
 
   if (!s->udp)
     return;
-  for (i = 0; i < BUCKETS; i++)
+  for (i = 0; i < UDP_BUCKETS; i++)
     while (s->udp->bucket[i])
       detach(s->udp->bucket[i]);
   lwt__free(s->udp);
@@ -614,10 +604,10 @@ void net_udp_fini(struct net_stack *s)
 void net_udp_dump(struct net_stack *s, FILE *out)
 {
   char text[LWT_ADDR_TEXT];
-  struct endpoint *e;
+  struct udp_endpoint *e;
   unsigned i;
 
-  for (i = 0; i < BUCKETS; i++)
+  for (i = 0; i < UDP_BUCKETS; i++)
     for (e = s->udp->bucket[i]; e; e = e->next)
       fprintf(out, "udp %s, %u bytes of memory unread\n",
               lwt_addr_format(&e->addr, text, sizeof text), (unsigned)e->cost);

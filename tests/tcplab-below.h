@@ -37,9 +37,9 @@ int net_route_find(struct net_stack *s, struct net_route *route,
 }
 
 int net_route_send(struct net_stack *s, const struct net_route *route,
-                   uint16_t csum_offset, struct lwt_buf *segment)
+                   uint16_t csum_offset, uint16_t id, struct lwt_buf *segment)
 {
-  (void)s, (void)route, (void)csum_offset;
+  (void)s, (void)route, (void)csum_offset, (void)id;
   lwt_buf_free(segment);
   return LWT_ENETDOWN;
 }

@@ -1,0 +1,53 @@
+/* net/next.h - frames that need no decision, told from all others at one look; not
+ * installed.
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef NET_NEXT_H
+#define NET_NEXT_H
+
+#include "checksum.h"
+#include "route.h"
+
+/* Where the headers are in such a frame. */
+enum { NET_NEXT_IP = NET_ETHER_LEN, NET_NEXT_TRANSPORT = NET_ROUTE_HEADERS };
+
+/* Take a frame from the device if it is for us, whole, without IP options, and its
+ * transport has nothing to decide about it either.  Returns 0 if it is for the
+ * layers to look at; nothing has been counted then. */
+int net_input_next(struct net_if *nif, struct lwt_buf *frame);
+
+/* The transports' part: len bytes follow the IP header. */
+int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len);
+int net_udp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len);
+
+/* Whether the transport's checksum is right: the addresses stand in front of the
+ * segment, one sum for both. */
+static inline int net_next_sum_ok(const struct lwt_buf *frame, uint8_t proto,
+                                  uint32_t len)
+{
+  uint32_t sum = proto + len, from = NET_NEXT_TRANSPORT - 8;
+
+  if (frame->flags & (LWT_BUF_CSUM_VALID | LWT_BUF_CSUM_PARTIAL))
+    return 1;
+  sum += frame->len >= NET_NEXT_TRANSPORT + len
+           ? net_sum(frame->data + from, len + 8)
+           : net_sum_chain(frame, from, len + 8);
+  return net_sum_fold(sum) == 0xffff;
+}
+
+/* Cut off n bytes in front, which are in the first slice, and what stands behind
+ * the rest: padding. */
+static inline struct lwt_buf *net_next_strip(struct lwt_buf *frame, uint32_t n,
+                                             uint32_t rest)
+{
+  if (frame->total > n + rest)
+    lwt_buf_trim(frame, frame->total - n - rest);
+  if (frame->len == n && frame->next)
+    return lwt_buf_pull(frame, n);
+  frame->data += n;
+  frame->len -= n;
+  frame->total -= n;
+  return frame;
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* net/udp.h - what the files of UDP share; not installed.
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef NET_UDP_H
+#define NET_UDP_H
+
+#include "net.h"
+#include "route.h"
+
+enum { UDP_BUCKETS = 64, UDP_ROUTES = 64 };
+
+/* What the program gets begins with what it knows of. */
+struct udp_item {
+  struct lwt_datagram datagram;
+  struct udp_item *next;
+  uint32_t cost;
+};
+
+struct udp_endpoint {
+  struct lwt_udp udp;
+  struct net_stack *s;
+  struct udp_endpoint *next;
+  struct lwt_addr addr; /* ip 0: any */
+  struct lwt_ip_udp_options options;
+  struct udp_item *queue, **queue_end;
+  uint32_t cost;
+  struct lwt_resolver receiver; /* of the pending receive */
+  struct pending *pending;
+  struct lwt_addr refused; /* ICMP said so; the next send there fails */
+};
+
+/* Where datagrams between two addresses go (route.h). */
+struct udp_route {
+  uint32_t dst, bound; /* bound: the endpoint's address, 0: any */
+  struct net_route route;
+};
+
+struct net_udp_table {
+  struct udp_endpoint *bucket[UDP_BUCKETS];
+  struct udp_route routes[UDP_ROUTES];
+  uint32_t count;
+};
+
+static inline struct udp_endpoint **net_udp_bucket(struct net_stack *s, uint16_t port)
+{
+  return &s->udp->bucket[port % UDP_BUCKETS];
+}
+
+/* The endpoint for a destination: one that is bound to the address before one
+ * that is bound to any, then one that is bound to the interface; NULL. */
+struct udp_endpoint *net_udp_find(struct net_stack *s, const struct lwt_addr *dst,
+                                  uint16_t port, uint32_t interface);
+
+/* A received payload for e, the ports and addresses to be filled in by the caller,
+ * who then hands it over; NULL: no room or no memory.  Takes packet. */
+struct udp_item *net_udp_take(struct udp_endpoint *e, struct lwt_buf *packet);
+void net_udp_hand_over(struct udp_endpoint *e, struct udp_item *item);
+
+/* Send a datagram that is short and goes where others have gone.  Returns 1 and
+ * what the program shall hear, or 0: it is not one. */
+int net_udp_send_next(struct udp_endpoint *e, const struct lwt_addr *to,
+                      const void *bytes, size_t len, int *error);
+/* A datagram went from src to a destination through a neighbour: the next ones may
+ * take the short way. */
+void net_udp_route(struct udp_endpoint *e, const struct lwt_addr *src,
+                   const struct lwt_addr *to);
+
+#endif
