@@ -187,18 +187,22 @@ int net_hop_find(struct net_stack *s, const struct lwt_addr *dst,
 const struct net_hop *net_hop_cached(struct net_stack *s, const struct lwt_addr *dst,
                                      const struct lwt_addr *src, int *error)
 {
-  struct net_last_hop *last = &s->last_hop;
+  static const struct lwt_addr best;
+  unsigned end = dst->family == 6 ? 15 : 3;
+  const struct lwt_addr *from = src ? src : &best;
+  struct net_last_hop *last =
+    &s->last_hops[(dst->ip[end] ^ from->ip[end]) % NET_LAST_HOPS];
 
   *error = 0;
   if (last->age == s->route_age && net_addr_same(&last->dst, dst) &&
-      last->dst.scope == dst->scope && net_addr_same(&last->src, src))
+      last->dst.scope == dst->scope && net_addr_same(&last->src, from))
     return &last->hop;
   last->age = 0;
   *error = net_hop_find(s, dst, src, dst->scope, &last->hop);
   if (*error)
     return NULL;
   last->dst = *dst;
-  last->src = *src;
+  last->src = *from;
   last->age = s->route_age;
   return &last->hop;
 }
@@ -215,13 +219,13 @@ void net_ip_set_mtu(struct net_stack *s, const struct lwt_addr *dst, uint16_t mt
 int net_ip_route(struct net_stack *s, const struct lwt_addr *dst, struct lwt_addr *src,
                  uint16_t *mtu)
 {
-  struct net_hop hop;
-  int error = net_hop_find(s, dst, NULL, dst->scope, &hop);
+  int error;
+  const struct net_hop *hop = net_hop_cached(s, dst, NULL, &error);
 
   s->stats.ip_no_route += error == LWT_ENETUNREACH;
   if (!error) {
-    *src = hop.src;
-    *mtu = hop.mtu;
+    *src = hop->src;
+    *mtu = hop->mtu;
   }
   return error;
 }

@@ -49,6 +49,8 @@ struct net_last_hop {
   struct net_hop hop;
 };
 
+enum { NET_LAST_HOPS = 4 };
+
 struct net_stack {
   struct lwt_stack stack; /* first: what the program holds */
   struct lwt_net_config config; /* defaults filled in */
@@ -65,7 +67,7 @@ struct net_stack {
   struct net_routes *routes;
   struct net_paths *paths; /* NULL: nothing was ever learnt */
   uint32_t route_age;      /* see route.h; never 0 */
-  struct net_last_hop last_hop;
+  struct net_last_hop last_hops[NET_LAST_HOPS];
   uint16_t ip_id[64];   /* of packets that may be fragmented, by destination */
   uint32_t ip_id_hash;
   uint8_t flow_key[16]; /* of flow labels */
@@ -257,8 +259,8 @@ static inline const struct net_local4 *net_local4_on(const struct net_if *nif,
 }
 const struct net_local4 *net_broadcast4(const struct net_stack *s, uint32_t ip);
 
-/* net_hop_find() from src, looked up once for many packets in a row; valid until
- * the next call. */
+/* net_hop_find() from src (NULL: the best), looked up once for many packets in a
+ * row; valid until the next call. */
 const struct net_hop *net_hop_cached(struct net_stack *s, const struct lwt_addr *dst,
                                      const struct lwt_addr *src, int *error);
 

@@ -2,56 +2,33 @@
  * SPDX-License-Identifier: ISC
  */
 #include "net.h"
+#include "siphash.h"
 
 #include <string.h>
-
-#define ROTL(x, b) ((x) << (b) | (x) >> (64 - (b)))
-
-static inline void sipround(uint64_t v[4])
-{
-  v[0] += v[1];
-  v[1] = ROTL(v[1], 13) ^ v[0];
-  v[0] = ROTL(v[0], 32);
-  v[2] += v[3];
-  v[3] = ROTL(v[3], 16) ^ v[2];
-  v[0] += v[3];
-  v[3] = ROTL(v[3], 21) ^ v[0];
-  v[2] += v[1];
-  v[1] = ROTL(v[1], 17) ^ v[2];
-  v[2] = ROTL(v[2], 32);
-}
-
-/* Little-endian, n <= 8 bytes. */
-static uint64_t get_le(const uint8_t *p, size_t n)
-{
-  uint64_t v = 0;
-
-  while (n--)
-    v = v << 8 | p[n];
-  return v;
-}
 
 uint64_t net_siphash(const uint8_t key[16], const void *bytes, size_t len)
 {
   const uint8_t *p = bytes;
-  uint64_t k0 = get_le(key, 8), k1 = get_le(key + 8, 8), m;
-  uint64_t v[4] = { k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du,
-                    k0 ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u };
+  uint8_t tail[8] = { 0 };
+  uint64_t m, v[4];
   size_t left = len;
   int i;
 
+  net_sip_begin(v, net_get_le64(key), net_get_le64(key + 8));
   for (;; p += 8, left -= 8) {
-    m = left >= 8 ? get_le(p, 8) : get_le(p, left) | (uint64_t)len << 56;
+    if (left < 8 && left)
+      memcpy(tail, p, left);
+    m = left >= 8 ? net_get_le64(p) : net_get_le64(tail) | (uint64_t)len << 56;
     v[3] ^= m;
-    sipround(v);
-    sipround(v);
+    net_sip_round(v);
+    net_sip_round(v);
     v[0] ^= m;
     if (left < 8)
       break;
   }
   v[2] ^= 0xff;
   for (i = 0; i < 4; i++)
-    sipround(v);
+    net_sip_round(v);
   return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 

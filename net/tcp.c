@@ -266,7 +266,6 @@ int net_tcp_init(struct net_stack *s)
   tcp_list_init(&tcp->waits);
   net_timer_init(&tcp->wait_timer, net_tcp_wait_timer);
   net_key(s, "tcp isn", tcp->isn_key);
-  net_key(s, "tcp timestamps", tcp->ts_key);
   net_key(s, "tcp cookies", tcp->cookie_key);
   if (net_tcp_table_init(s)) {
     lwt__free(tcp);

@@ -155,6 +155,8 @@ struct tcp_table {
   struct tcp_node **buckets;
   uint32_t mask, count;
   uint64_t key[2];
+  struct tcp_tuple hashed; /* the last one, and its hash; all zero: none */
+  uint32_t hash;
 };
 
 void net_tcp_tuple(struct tcp_tuple *t, const struct lwt_addr *local,
@@ -398,7 +400,9 @@ struct net_tcp {
   uint8_t closing;
   struct lwt_resolver closed;
   struct net_timer wait_timer;
-  uint8_t isn_key[16], ts_key[16], cookie_key[16];
+  uint8_t isn_key[16], cookie_key[16];
+  struct tcp_tuple numbered; /* the last one, and its secret; all zero: none */
+  uint64_t number;
   uint64_t cookie_sent;    /* when the last one was; 0: never */
   struct lwt__task turn;   /* sends when the loop's turn ends */
 };

@@ -10,17 +10,23 @@
 
 #include <string.h>
 
-static uint64_t tuple_hash(const uint8_t key[16], const struct tcp_tuple *t)
+/* Half of it is for the one, half for the other: nobody outside sees how they hang
+ * together.  A connection asks for both, or for one of them twice. */
+static uint64_t number(struct net_tcp *tcp, const struct tcp_tuple *t)
 {
-  return net_siphash(key, t, sizeof *t);
+  if (memcmp(&tcp->numbered, t, sizeof *t)) {
+    tcp->numbered = *t;
+    tcp->number = net_siphash(tcp->isn_key, t, sizeof *t);
+  }
+  return tcp->number;
 }
 
 uint32_t net_tcp_isn(struct net_stack *s, const struct tcp_tuple *t)
 {
-  return (uint32_t)(s->now / 4000u) + (uint32_t)tuple_hash(s->tcp->isn_key, t);
+  return (uint32_t)(s->now / 4000u) + (uint32_t)number(s->tcp, t);
 }
 
 uint32_t net_tcp_ts_offset(struct net_stack *s, const struct tcp_tuple *t)
 {
-  return (uint32_t)tuple_hash(s->tcp->ts_key, t);
+  return (uint32_t)(number(s->tcp, t) >> 32);
 }

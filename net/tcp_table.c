@@ -5,53 +5,12 @@
  * doubles when there are as many nodes as buckets; without memory for that it
  * stays as it is.
  */
+#include "siphash.h"
 #include "tcp.h"
 
 #include <string.h>
 
 enum { FIRST_BUCKETS = 256 };
-
-static inline uint64_t rotl(uint64_t x, int b)
-{
-  return x << b | x >> (64 - b);
-}
-
-/* SipHash-1-3 of the tuple's words: two for IPv4 and one for the rest. */
-static uint32_t tuple_hash(const struct tcp_table *table, const struct tcp_tuple *t)
-{
-  uint64_t m[5] = { t->remote[0], t->local[0], 0, t->remote[1], t->local[1] };
-  uint64_t v0 = table->key[0] ^ 0x736f6d6570736575u;
-  uint64_t v1 = table->key[1] ^ 0x646f72616e646f6du;
-  uint64_t v2 = table->key[0] ^ 0x6c7967656e657261u;
-  uint64_t v3 = table->key[1] ^ 0x7465646279746573u;
-  unsigned i, rounds, n = (t->scope & 0xff) == 6 ? 5 : 3;
-
-  m[2] = (uint64_t)t->local_port << 48 | (uint64_t)t->remote_port << 32 | t->scope;
-  for (i = 0; i <= n; i++) {
-    rounds = 1;
-    if (i < n) {
-      v3 ^= m[i];
-    } else {
-      v2 ^= 0xff;
-      rounds = 3;
-    }
-    while (rounds--) {
-      v0 += v1;
-      v1 = rotl(v1, 13) ^ v0;
-      v0 = rotl(v0, 32);
-      v2 += v3;
-      v3 = rotl(v3, 16) ^ v2;
-      v0 += v3;
-      v3 = rotl(v3, 21) ^ v0;
-      v2 += v1;
-      v1 = rotl(v1, 17) ^ v2;
-      v2 = rotl(v2, 32);
-    }
-    if (i < n)
-      v0 ^= m[i];
-  }
-  return (uint32_t)(v0 ^ v1 ^ v2 ^ v3);
-}
 
 static inline int tuple_equal(const struct tcp_tuple *a, const struct tcp_tuple *b)
 {
@@ -60,6 +19,43 @@ static inline int tuple_equal(const struct tcp_tuple *a, const struct tcp_tuple 
            (uint64_t)(a->local_port ^ b->local_port) |
            (uint64_t)(a->remote_port ^ b->remote_port) |
            (uint64_t)(a->scope ^ b->scope));
+}
+
+static inline void absorb(uint64_t v[4], uint64_t m)
+{
+  v[3] ^= m;
+  net_sip_round(v);
+  v[0] ^= m;
+}
+
+/* SipHash-1-3 of the tuple's words: two for IPv4 and one for the rest. */
+static uint32_t tuple_hash(const struct tcp_table *table, const struct tcp_tuple *t)
+{
+  uint64_t v[4];
+
+  net_sip_begin(v, table->key[0], table->key[1]);
+  absorb(v, t->remote[0]);
+  absorb(v, t->local[0]);
+  absorb(v, (uint64_t)t->local_port << 48 | (uint64_t)t->remote_port << 32 | t->scope);
+  if ((t->scope & 0xff) == 6) {
+    absorb(v, t->remote[1]);
+    absorb(v, t->local[1]);
+  }
+  v[2] ^= 0xff;
+  net_sip_round(v);
+  net_sip_round(v);
+  net_sip_round(v);
+  return (uint32_t)(v[0] ^ v[1] ^ v[2] ^ v[3]);
+}
+
+/* The same, once for a tuple that is looked for and then put in. */
+static uint32_t hash_of(struct tcp_table *table, const struct tcp_tuple *t)
+{
+  if (!tuple_equal(&table->hashed, t)) {
+    table->hashed = *t;
+    table->hash = tuple_hash(table, t);
+  }
+  return table->hash;
 }
 
 void net_tcp_tuple(struct tcp_tuple *t, const struct lwt_addr *local,
@@ -129,9 +125,9 @@ void net_tcp_table_fini(struct net_stack *s)
   s->tcp->table.buckets = NULL;
 }
 
-static struct tcp_node *find(const struct tcp_table *table, const struct tcp_tuple *t)
+static struct tcp_node *find(struct tcp_table *table, const struct tcp_tuple *t)
 {
-  uint32_t hash = tuple_hash(table, t);
+  uint32_t hash = hash_of(table, t);
   struct tcp_node *node = table->buckets[hash & table->mask];
 
   while (node && (node->hash != hash || !tuple_equal(&node->tuple, t)))
@@ -178,7 +174,7 @@ void net_tcp_insert(struct net_stack *s, struct tcp_node *node)
 
   if (table->count > table->mask)
     grow(table);
-  node->hash = tuple_hash(table, &node->tuple);
+  node->hash = hash_of(table, &node->tuple);
   bucket = &table->buckets[node->hash & table->mask];
   node->next = *bucket;
   *bucket = node;
