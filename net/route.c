@@ -95,7 +95,7 @@ static void finish_sum(const struct net_route *route, uint16_t offset,
 }
 
 int net_route_send(struct net_stack *s, const struct net_route *route,
-                   uint16_t csum_offset, uint16_t id, struct lwt_buf *segment)
+                   uint16_t csum_offset, uint8_t tos, uint16_t id, struct lwt_buf *segment)
 {
   uint32_t head_len = route->head_len, total = segment->total;
   uint8_t *head;
@@ -113,11 +113,14 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
   memcpy(head, route->head, head_len);
   if (head_len == NET_ROUTE_HEADERS) {
     total += NET_IPV4_LEN;
+    head[NET_ETHER_LEN + 1] = tos;
     net_put16(head + NET_ETHER_LEN + 2, total);
     net_put16(head + NET_ETHER_LEN + 4, id);
     net_put16(head + NET_ETHER_LEN + 10,
-              (uint16_t)~net_sum_fold(route->ip_sum + total + id));
+              (uint16_t)~net_sum_fold(route->ip_sum + tos + total + id));
   } else {
+    head[NET_ETHER_LEN] |= tos >> 4;
+    head[NET_ETHER_LEN + 1] |= (uint8_t)(tos << 4);
     net_put16(head + NET_ETHER_LEN + 4, total);
   }
   net_neighbour_used(route->hop, s->now);

@@ -103,11 +103,10 @@ static int transmit_of(struct tcp_conn *c, uint8_t tos, struct lwt_buf *segment)
   struct net_stack *s = c->stack;
 
   tos |= c->tos;
-  if (!segment || tos ||
-      !net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
+  if (!segment || !net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
     return transmit(s, &c->local, &c->remote, tos, segment);
   s->stats.tcp_tx++;
-  return net_route_send(s, &c->route, CSUM_OFFSET, 0, segment);
+  return net_route_send(s, &c->route, CSUM_OFFSET, tos, 0, segment);
 }
 
 static int send(struct tcp_conn *c, const struct tcp_repr *r)
@@ -214,7 +213,7 @@ void net_tcp_send_rst(struct tcp_conn *c)
    * exact number). */
   fill_in(c, &r, c->persist ? c->snd_una : c->snd_nxt, TCP_RST | TCP_ACK);
   c->stack->stats.tcp_resets_sent++;
-  transmit(c->stack, &c->local, &c->remote, 0, make(c->stack, &r, 0));
+  transmit_of(c, 0, make(c->stack, &r, 0));
 }
 
 uint8_t net_tcp_scale_for(uint32_t buffer)

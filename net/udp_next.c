@@ -82,7 +82,7 @@ int net_udp_send_next(struct udp_endpoint *e, const struct lwt_addr *to,
   if (len)
     memcpy(p + NET_UDP_LEN, bytes, len);
   s->stats.udp_tx++;
-  *error = net_route_send(s, route, CSUM_OFFSET, net_ipv4_id(s, net_ip4(to)), packet);
+  *error = net_route_send(s, route, CSUM_OFFSET, 0, net_ipv4_id(s, net_ip4(to)), packet);
   if (*error == LWT_ENOBUFS) /* dropped for want of room */
     *error = 0;
   return 1;

@@ -37,9 +37,10 @@ int net_route_find(struct net_stack *s, struct net_route *route,
 }
 
 int net_route_send(struct net_stack *s, const struct net_route *route,
-                   uint16_t csum_offset, uint16_t id, struct lwt_buf *segment)
+                   uint16_t csum_offset, uint8_t tos, uint16_t id,
+                   struct lwt_buf *segment)
 {
-  (void)s, (void)route, (void)csum_offset, (void)id;
+  (void)s, (void)route, (void)csum_offset, (void)tos, (void)id;
   lwt_buf_free(segment);
   return LWT_ENETDOWN;
 }
