@@ -86,10 +86,49 @@ static inline uint64_t sum_few(const uint8_t *p, size_t len)
   return sum;
 }
 
-/* Four sums that do not wait for one another; carries are only counted. */
-uint16_t net_sum(const void *bytes, size_t len)
+/* On x86, 32 bytes at a time where the processor and the system have AVX2, which
+ * is asked once.  A segment is summed twice on its way, which was more than a third
+ * of the instructions of a stream without this; below WIDE bytes it is not worth
+ * the sums of the lanes. */
+#if defined(__x86_64__)
+#define WIDE 256
+
+static int has_avx2(void)
 {
-  const uint8_t *p = bytes;
+  static uint8_t known; /* 1: no, 2: yes; the same in every thread */
+  uint8_t k = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+  if (!k) {
+    __builtin_cpu_init();
+    k = __builtin_cpu_supports("avx2") ? 2 : 1;
+    __atomic_store_n(&known, k, __ATOMIC_RELAXED);
+  }
+  return k == 2;
+}
+
+/* len bytes, a multiple of 64. */
+__attribute__((target("avx2"))) static uint64_t sum_avx2(const uint8_t *p, size_t len)
+{
+  lanes a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };
+
+  for (; len; len -= 64, p += 64) {
+    LANES_ADD(a, b, p, 0);
+    LANES_ADD(c, d, p, 32);
+  }
+  a += c; /* 2^32 additions would be needed to overflow */
+  b += d;
+  a += b;
+  return fold64(a[0]) + fold64(a[1]) + fold64(a[2]) + fold64(a[3]);
+}
+#else
+#define WIDE SIZE_MAX
+#define has_avx2() 0
+#define sum_avx2(p, len) 0
+#endif
+
+/* Four sums that do not wait for one another; carries are only counted. */
+static inline uint64_t sum_words(const uint8_t *p, size_t len)
+{
   uint64_t a = 0, b = 0, c = 0, d = 0, carries = 0;
 
   for (; len >= 32; len -= 32, p += 32) {
@@ -99,7 +138,20 @@ uint16_t net_sum(const void *bytes, size_t len)
     carries += __builtin_add_overflow(d, load64(p + 24), &d);
   }
   a = add64(add64(a, b), add64(c, d));
-  return fold_and_swap(add64(add64(a, carries), sum_few(p, len)));
+  return add64(add64(a, carries), sum_few(p, len));
+}
+
+uint16_t net_sum(const void *bytes, size_t len)
+{
+  const uint8_t *p = bytes;
+  size_t wide = 0;
+  uint64_t sum = 0;
+
+  if (len >= WIDE && has_avx2()) {
+    wide = len & ~(size_t)63;
+    sum = sum_avx2(p, wide);
+  }
+  return fold_and_swap(add64(sum, sum_words(p + wide, len - wide)));
 }
 
 uint16_t net_sum_copy(void *to, const void *bytes, size_t len)
