@@ -95,7 +95,8 @@ static void finish_sum(const struct net_route *route, uint16_t offset,
 }
 
 int net_route_send(struct net_stack *s, const struct net_route *route,
-                   uint16_t csum_offset, uint8_t tos, uint16_t id, struct lwt_buf *segment)
+                   uint16_t csum_offset, uint8_t tos, uint16_t id,
+                   struct lwt_buf *segment)
 {
   uint32_t head_len = route->head_len, total = segment->total;
   uint8_t *head;

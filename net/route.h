@@ -44,8 +44,8 @@ int net_route_find(struct net_stack *s, struct net_route *route,
 
 /* Send a segment with room for the headers in its first page, which nobody else
  * sees, as net_csum_finish() and net_ip_send() would: with tos; with df for TCP,
- * else with this identification.  The checksum field at csum_offset is zero.  Takes segment;
- * the same errors. */
+ * else with this identification.  The checksum field at csum_offset is zero.  Takes
+ * segment; the same errors. */
 int net_route_send(struct net_stack *s, const struct net_route *route,
                    uint16_t csum_offset, uint8_t tos, uint16_t id,
                    struct lwt_buf *segment);

@@ -5,7 +5,8 @@
  *   bench-net             all of them
  *
  *   bulk      N bytes, written and read (copied in and out), checksums computed
- *   bulk-buf  the same without copies: write_buf and read_buf
+ *   copy      N bytes copied once and summed once, by segments: what bulk is held to
+ *   bulk-buf  the same as bulk without copies: write_buf and read_buf
  *   bulk-tso  bulk with the device's checksums and segmentation
  *   rr        N requests of one byte, each answered by one byte
  *   connect   N connections: open, one byte there and back, close
@@ -17,6 +18,7 @@
  * reported (stalls=) because there should be none.
  */
 #include "../../net/tcp.h"
+#include "../../net/checksum.h"
 
 #include <inttypes.h>
 #include <lwt/engine.h>
@@ -233,6 +235,23 @@ LWT_STEP opener_step(struct lwt_frame *frame)
   lwt_end(f);
 }
 
+/* From a buffer of a program to pages that are used again and again. */
+static void copy(struct bench *b)
+{
+  enum { SEGMENT = 1460, PAGES = 64 };
+  static uint8_t from[CHUNK + SEGMENT], to[PAGES][LWT_PAGE_SIZE];
+  static volatile uint16_t sums;
+  uint64_t left = b->n;
+  uint32_t at = 0, page = 0;
+
+  for (; left >= SEGMENT; left -= SEGMENT) {
+    memcpy(to[page], from + at, SEGMENT);
+    sums = (uint16_t)(sums + net_sum(to[page], SEGMENT));
+    at = (at + SEGMENT) % CHUNK;
+    page = (page + 1) % PAGES;
+  }
+}
+
 static void ask(struct bench *b)
 {
   lwt_t *server = LWT_GO(struct small, server_step, .b = b);
@@ -317,6 +336,7 @@ static const struct {
   uint32_t offloads;
 } benches[] = {
   { "bulk", bulk, 4000000000u, 0, 0 },
+  { "copy", copy, 4000000000u, 0, 0 },
   { "bulk-buf", bulk, 4000000000u, 1, 0 },
   { "bulk-tso", bulk, 8000000000u, 0,
     LWT_NETIF_TX_CSUM | LWT_NETIF_RX_CSUM | LWT_NETIF_TX_TSO4 | LWT_NETIF_RX_GRO },
@@ -339,7 +359,7 @@ static void measure(unsigned i, uint64_t n)
   secs = cpu_secs() - secs;
   printf("impl=c bench=%s n=%" PRIu64 " secs=%.3f ns_op=%.2f", benches[i].name, n, secs,
          secs * 1e9 / (double)n);
-  if (benches[i].run == bulk)
+  if (benches[i].run == bulk || benches[i].run == copy)
     printf(" mb_s=%.0f", (double)n / secs / 1e6);
   printf(" stalls=%.3f retransmits=%" PRIu64 "\n", (double)engine.stalled / 1e9,
          lwt_net_stats(b.stacks[0])->tcp_retransmits);
