@@ -148,16 +148,19 @@ static void test_pseudo(void)
 static void test_finish(void)
 {
   struct net_if nif = { 0 };
-  struct net_stack s = { .route_age = 1, .last_hop = { .age = 1, .hop.nif = &nif } };
+  struct net_stack s = { .route_age = 1 };
   struct net_ip_info ip = { .proto = 17 };
   struct lwt_buf *p, *shared;
   uint8_t udp[9];
+  int i;
 
   fill(2);
   lwt_addr_parse(&ip.src, "192.0.2.1");
   lwt_addr_parse(&ip.dst, "198.51.100.2");
-  s.last_hop.src = ip.src;
-  s.last_hop.dst = ip.dst;
+  for (i = 0; i < NET_LAST_HOPS; i++)
+    s.last_hops[i] = (struct net_last_hop){
+      .age = 1, .src = ip.src, .dst = ip.dst, .hop.nif = &nif
+    };
   memcpy(udp, bytes, sizeof udp);
   net_put16(udp + 6, 0);
   p = lwt_buf_copy_in(100, udp, sizeof udp);
