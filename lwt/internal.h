@@ -471,7 +471,7 @@ static inline void *lwt__node(size_t size, enum kind kind, const char *where)
 #ifdef LWT_NO_POOLS
   p = lwt__node_refill(size);
 #else
-  struct size_class *class = &lwt__t.nodes[(size + 15) / 16];
+  struct size_class *class = &lwt__t.nodes[size <= 512 ? (size + 15) / 16 : 0];
 
   if (likely(size <= 512 && (p = class->free)))
     class->free = p->waiters;

@@ -183,6 +183,13 @@ static void deliver_all(struct net_stack *s, const struct net_ip_info *ip,
   lwt_buf_free(packet);
 }
 
+/* The payload, of which nothing is left to the device any more. */
+static struct lwt_buf *strip(struct lwt_buf *segment)
+{
+  segment->flags = 0;
+  return lwt_buf_pull(segment, NET_UDP_LEN);
+}
+
 void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment)
 {
@@ -193,14 +200,13 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
   segment = check(s, ip, &r, segment);
   if (!segment)
     return;
-  segment->flags = 0;
   if (ip->broadcast) {
-    deliver_all(s, ip, &r, lwt_buf_pull(segment, NET_UDP_LEN));
+    deliver_all(s, ip, &r, strip(segment));
     return;
   }
   e = net_udp_find(s, &ip->dst, r.dst, ip->nif->index);
   if (e) {
-    deliver(e, ip, &r, lwt_buf_pull(segment, NET_UDP_LEN));
+    deliver(e, ip, &r, strip(segment));
     return;
   }
   s->stats.udp_no_port++;
