@@ -195,6 +195,7 @@ static void timeout(struct net_timer *timer)
 
 void net_neighbour_delay(struct neighbour *n)
 {
+  net_clock(n->nif->s); /* who sends a datagram has not */
   enter(n, NET_DELAY, DELAY);
 }
 

@@ -11,7 +11,8 @@
 #   .\" output
 #   .\" first line
 #
-# A literal block in EXAMPLES without such a comment is an error.
+# "sh" says that it is for a shell.  A literal block in EXAMPLES without such a comment
+# is an error.
 
 function plain(s) {
   gsub(/\\&/, "", s)
@@ -36,7 +37,7 @@ printing {
   print "```output"
   next
 }
-/^\.\\" c( |$)/ {
+/^\.\\" (c|sh)( |$)/ {
   kind = substr($0, 5)
   marked = 1
   print ""
