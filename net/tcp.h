@@ -600,7 +600,7 @@ void net_tcp_ecn_reduced(struct tcp_conn *c);
 int net_tcp_pace(struct tcp_conn *c);
 static inline int net_tcp_is_paced(const struct tcp_conn *c)
 {
-  return c->srtt >= TCP_PACE_RTT &&
+  return c->srtt >= TCP_PACE_RTT && c->rack.min_rtt >= TCP_PACE_RTT &&
          !(c->stack->config.tcp_without & LWT_NET_TCP_PACING);
 }
 

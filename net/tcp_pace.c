@@ -6,8 +6,10 @@
  * window, or a millisecond of the rate, whichever is more.  ACKs clock out most
  * of what is sent; what would be a longer burst waits for a timer.
  *
- * The rule: not for round trips below 2 ms, where a burst fits the queues and
- * timers would cost more than they spare; nor for what is sent again.
+ * The rule: not where a round trip took less than 2 ms, as a burst fits the queues
+ * there and timers would cost more than they spare; nor for what is sent again.  The
+ * shortest round trip decides: a mean that delayed acknowledgments or a busy
+ * processor have raised would be kept up by the pacing itself.
  */
 #include "tcp.h"
 
