@@ -445,6 +445,8 @@ int lwt__store_resume(void)
 
   if (error || !s.last)
     return error;
+  lwt__free(s.value); /* of a message that does not go on */
+  s.value = NULL;
   s.got = 0;
   s.in_payload = 0;
   for (w = s.watches; w && !error; w = w->next) {

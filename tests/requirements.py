@@ -90,8 +90,8 @@ class Shown:
         if program == "conformance.py":
             return cases()
         if program.endswith((".py", ".sh")):
-            path = os.path.join(TOP, "tests", program)
-            return [read(path)] if os.path.exists(path) else []
+            path = os.path.join("tests", program)
+            return [read(path)] if os.path.exists(os.path.join(TOP, path)) else []
         path = os.path.join(BUILD, "tests", program)
         if not os.access(path, os.X_OK):
             if not os.path.exists(os.path.join(TOP, "tests", program + ".c")):

@@ -241,6 +241,13 @@ static void tiny(void)
   lab_end();
 }
 
+/* For 60,000 bytes; without pools a page takes more than its size. */
+#ifdef LWT_NO_POOLS
+#define EACH 150000
+#else
+#define EACH 100000
+#endif
+
 /* Connections that ask, close their window and answer probes for ever. */
 static void sockstress(void)
 {
@@ -262,7 +269,7 @@ static void sockstress(void)
     lab_discard();
   }
   each = (in_use - before) / HELD;
-  ok(each < 100000, "%u bytes each: what the program wrote", (unsigned)each);
+  ok(each < EACH, "%u bytes each: what the program wrote", (unsigned)each);
   good = (uint32_t)page();
   lab_flow = NULL;
   for (i = 0; i < HELD; i++) /* the program does not wait for them */

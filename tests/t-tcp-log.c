@@ -233,6 +233,9 @@ static void urgent(void)
   ok(bytes[13] & TCP_URG, "URG");
   is_int(net_get16(bytes + 18), 10000, "MUST-62: up to the last urgent byte");
   lab_discard();
+  in("A 1 ack 11001 win 60000");
+  settle();
+  lab_discard();
   in("A 1 ack 20001 win 60000");
   lab_discard();
   write_len(lab_flow, 20001, 10);

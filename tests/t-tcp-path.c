@@ -83,11 +83,28 @@ struct end {
   uint8_t bytes[CHUNK];
 };
 
+static void give_back(void *end)
+{
+  struct end *f = end;
+
+  if (f->flow)
+    lwt_flow_abort(f->flow);
+}
+
+static lwt_t *close_flow(struct end *f)
+{
+  struct lwt_flow *flow = f->flow;
+
+  f->flow = NULL;
+  return lwt_flow_close(flow);
+}
+
 LWT_STEP send_step(struct lwt_frame *frame)
 {
   struct end *f = (struct end *)frame;
 
   lwt_begin(f);
+  lwt_defer(f, give_back, f);
   lwt_await(f, &f->flow, lwt_stack_connect(f->path->stacks[0], &f->to));
   if (f->congestion)
     lwt_net_tcp_congestion(f->flow, f->congestion);
@@ -96,7 +113,7 @@ LWT_STEP send_step(struct lwt_frame *frame)
     f->size -= f->n;
     lwt_await(f, lwt_flow_write(f->flow, bytes, f->n));
   }
-  lwt_await(f, lwt_flow_close(f->flow));
+  lwt_await(f, close_flow(f));
   lwt_end(f);
 }
 
@@ -105,13 +122,14 @@ LWT_STEP receive_step(struct lwt_frame *frame)
   struct end *f = (struct end *)frame;
 
   lwt_begin(f);
+  lwt_defer(f, give_back, f);
   lwt_await(f, &f->flow, lwt_accept(f->path->listener));
   f->id = f->path->accepted++;
   do {
     lwt_await(f, &f->n, lwt_flow_read(f->flow, f->bytes, CHUNK));
     f->path->received[f->id] += f->n;
   } while (f->n);
-  lwt_await(f, lwt_flow_close(f->flow));
+  lwt_await(f, close_flow(f));
   lwt_end(f);
 }
 

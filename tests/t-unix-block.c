@@ -209,6 +209,7 @@ static void test_memory(void)
 {
   struct lwt_test_result r;
 
+  lwt_platform_cleanup(); /* nobody has the disk any more */
   size_file(1 << 20);
   lwt_on_lost(lost);
   r = lwt_test_each_allocation(uses, NULL, NULL);
