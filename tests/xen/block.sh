@@ -63,7 +63,7 @@ start block-tar g-block "tar index.html sub/large" "$(with site.tar r)" && {
 # The same archive behind the website.
 start block-www www "--net=vif:0 --addr=10.0.0.9/24 --port=80 --root=ustar:xvda" \
   "$(with site.tar r)" "vif = [ 'mac=00:16:3e:00:00:09,bridge=xenbr0' ]" && {
-  await block-www '^www: http://10.0.0.9/ serves ustar:xvda'
+  await block-www '^www: http://10.0.0.9:80/ serves ustar:xvda'
   tap $? "block-www: serves"
   for file in index.html sub/large; do
     timeout 60 wget -q -O /tmp/got "http://10.0.0.9/$file" && cmp -s /tmp/got $disks/site/$file

@@ -86,7 +86,7 @@ start suspend g-suspend "" && await suspend '^waiting$' && {
 }
 
 start time g-time "$(date +%s)" && {
-  sleep 18 # nothing else to do: dom0 must be quiet
+  sleep 18 # nothing else to do: dom0 must be quiet; longer if it tries again
   results time
 }
 
