@@ -83,7 +83,7 @@ static lwt_t *timer_runs(void *env, void *value)
 {
   struct inside *s = env;
 
-  (void)value;
+  lwt_xs_free(value);
   s->timer_ran = 1;
   return lwt_return(NULL);
 }
