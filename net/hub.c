@@ -530,10 +530,10 @@ static const struct lwt_netif_ops port_ops = {
 
 static void set_link(struct port *p, const struct lwt_net_link *link)
 {
-  const struct lwt_net_link wire = { .queue = link->queue };
-
   p->link.config = *link;
-  p->wire = !memcmp(link, &wire, sizeof wire); /* not, if in doubt */
+  p->wire = !(link->loss || link->duplicate || link->corrupt || link->reorder ||
+              link->reorder_delay || link->delay || link->jitter || link->bandwidth ||
+              link->mark || link->drop);
 }
 
 int lwt_net_hub_port(struct lwt_net_hub *hub, const uint8_t mac[6],
