@@ -7,13 +7,15 @@
  *   80    HTTP       TCP        one page
  *   9999  control    UDP        "connect IP PORT": connects there, and echoes
  *
- * --port-base=N adds N to every port, so that it runs without privilege.
+ * --port-base=N adds N to every port, so that it runs without privilege;
+ * --name=NAME answers for NAME.local by multicast DNS.
  *
  * Each TCP service is a thread that accepts (struct accept), each connection
  * one that serves (struct conn).  A semaphore bounds the connections; having
  * all its units again means that none is left.
  */
 #include <lwt-http.h>
+#include <lwt-mdns.h>
 #include <lwt-net.h>
 #include <lwt.h>
 #include <lwt/platform.h>
@@ -25,16 +27,18 @@
 #define CLOSE LWT_S(5)  /* for the peer to take what is left */
 #define CHUNK 65536u
 #define DATAGRAM 65536u
+#define DEVICE 2u /* interface 1 is the loopback one */
 
 struct services {
   struct lwt_frame frame;
   /* From the command line. */
-  const char *net;
+  const char *net, *name;
   struct option_net addr;
   struct lwt_addr addr6, router;
   unsigned base, connections;
   /* While it runs. */
   struct lwt_stack *stack;
+  struct lwt_mdns *mdns;
   struct lwt_semaphore room; /* for connections */
   struct lwt_resolver stop;
   lwt_t *stopped;
@@ -362,6 +366,24 @@ static int open_all(struct services *s)
     (s->addr6.family && add_all(s, sockets ? &s->addr6 : &any6));
 }
 
+/* NAME.local, and the page as a service of it, as far as others can hear us. */
+static int announce(struct services *s)
+{
+  const struct lwt_mdns_config config = { .host = s->name };
+  const struct lwt_mdns_service site = { .name = s->name, .type = "_http._tcp",
+                                         .port = (uint16_t)(s->base + 80) };
+  int code;
+
+  if (!s->name)
+    return 0;
+  code = lwt_mdns_start(s->stack, DEVICE, &config, &s->mdns);
+  if (!code)
+    code = lwt_mdns_publish(s->mdns, &site);
+  if (code)
+    fprintf(stderr, "services: cannot be %s.local: %s\n", s->name, lwt_strerror(code));
+  return code;
+}
+
 static void say_where(const struct services *s)
 {
   printf("services: on %s, ports %u + 7 9 19 80 9999, Ctrl-C stops\n", s->net, s->base);
@@ -378,6 +400,10 @@ LWT_STEP services_step(struct lwt_frame *frame)
   s->error.code = open_all(s);
   if (s->stack)
     lwt_defer(s, lwt_stack_close, s->stack);
+  if (s->error.code == 0)
+    s->error.code = announce(s);
+  if (s->mdns)
+    lwt_defer(s, lwt_mdns_stop, s->mdns);
   if (s->error.code == 0) {
     say_where(s);
     s->threads[s->n_threads++] = lwt_platform_shutdown();
@@ -405,6 +431,7 @@ int main(int argc, char **argv)
     { "addr=ADDR[/PREFIX]", OPTION_NET, &s.addr,
       "our address: to listen on (sockets, 127.0.0.1), or to have (10.0.0.2/24)", 0, 0 },
     { "addr6=ADDR", OPTION_ADDR, &s.addr6, "one more address, of IPv6", 0, 0 },
+    { "name=NAME", OPTION_TEXT, &s.name, "to be NAME.local (not on sockets)", 0, 0 },
     { "gateway=ADDR", OPTION_ADDR, &s.router, "the router of that network", 0, 0 },
     { "port-base=N", OPTION_NUMBER, &s.base, "added to every port (0)", 0, 50000 },
     { "connections=N", OPTION_NUMBER, &s.connections, "at most at once (1000)", 8,
@@ -418,8 +445,8 @@ int main(int argc, char **argv)
     return done - 1;
   make_pattern();
   failed = lwt_run(LWT_GO(struct services, services_step, .net = s.net, .addr = s.addr,
-                          .addr6 = s.addr6, .router = s.router, .base = s.base,
-                          .connections = s.connections));
+                          .addr6 = s.addr6, .name = s.name, .router = s.router,
+                          .base = s.base, .connections = s.connections));
   alive = lwt_live();
   if (alive > 0) {
     fprintf(stderr, "services: %zu promises are still alive:\n", alive);
