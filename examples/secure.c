@@ -83,9 +83,9 @@ static void below_close(void *secure)
   lwt_buf_free(s->key);
 }
 
-static void content_free(void *content)
+static lwt_t *content_free(void *content)
 {
-  ((struct lwt_content *)content)->ops->free(content);
+  return ((struct lwt_content *)content)->ops->free(content);
 }
 
 static int make_identity(const struct lwt_buf *chain, const struct lwt_buf *key)

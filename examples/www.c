@@ -59,9 +59,9 @@ static int is(const struct www *w, const char *net)
   return strcmp(w->net, net) == 0;
 }
 
-static void content_free(void *content)
+static lwt_t *content_free(void *content)
 {
-  ((struct lwt_content *)content)->ops->free(content);
+  return ((struct lwt_content *)content)->ops->free(content);
 }
 
 /* The documentation as make has rendered it here, or as it is installed. */

@@ -339,9 +339,10 @@ static void content_close(struct lwt_content *content, struct lwt_entry *entry)
   entry_unref((struct entry *)entry);
 }
 
-static void content_free(struct lwt_content *content)
+static lwt_t *content_free(struct lwt_content *content)
 {
   content_unref(content_of(content));
+  return lwt_return(NULL);
 }
 
 static const struct lwt_content_ops content_ops = {

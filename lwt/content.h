@@ -33,8 +33,9 @@ struct lwt_content_ops {
                              struct lwt_entry *entry, uint64_t offset,
                              size_t len);
   void (*close)(struct lwt_content *content, struct lwt_entry *entry);
-  /* Free the content; no entry may be open. */
-  void (*free)(struct lwt_content *content);
+  /* Free the content; no entry may be open.  Fulfilled when what it was on is
+   * closed, too. */
+  lwt_t *(*free)(struct lwt_content *content);
 };
 struct lwt_content {
   const struct lwt_content_ops *ops;

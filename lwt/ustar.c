@@ -297,18 +297,19 @@ static int scan_begin(struct ustar *u)
 
 /* ---- The end ----------------------------------------------------------- */
 
-static void ustar_free(struct lwt_content *content)
+static lwt_t *ustar_free(struct lwt_content *content)
 {
   struct ustar *u = ustar_of(content);
-  lwt_t *scan = u->scan;
+  lwt_t *scan = u->scan, *closing;
 
   u->freed = 1;
   u->scan = NULL;
   if (scan)
     lwt_drop(scan);
   lwt_condition_fail(&u->scanned, LWT_ECANCELED, "ustar");
-  lwt_async(lwt_block_close(u->block));
+  closing = lwt_block_close(u->block);
   unref(u);
+  return closing;
 }
 
 /* ---- Opening ----------------------------------------------------------- */

@@ -103,7 +103,7 @@ static void use_content(void)
     lwt_buf_free(value_of(c->ops->read(c, e, 0, 100000)));
     c->ops->close(c, e);
   }
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
 }
 
 static void everything(void *env)

@@ -220,7 +220,7 @@ static void reads_files(uint32_t sector_size, uint64_t delay)
          "no bytes");
   c->ops->close(c, e);
   c->ops->close(c, f);
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
   is_int(slow.closed, 1, "freed: the disk is closed");
 }
 
@@ -251,7 +251,7 @@ static void paths(void)
     is_int(code_of(c, rows[i]), LWT_EINVAL, "'%s'", rows[i]);
   is_int(code_of(c, "..."), LWT_ENOENT, "'...' is a name");
   is_int(code_of(c, ".a"), LWT_ENOENT, "'.a', too");
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
 }
 
 /* ---- What is wrong ------------------------------------------------------- */
@@ -351,12 +351,12 @@ static void malformed(void)
     rows[i].spoil();
     c = content_of(512, i % 2 * LWT_MS(1));
     is_int(code_of(c, "a"), rows[i].code, "%s", rows[i].name);
-    c->ops->free(c);
+    lwt_async(c->ops->free(c));
   }
   begin();
   c = content_of(512, 0);
   is_int(code_of(c, "a"), LWT_ENOENT, "an empty archive");
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
 }
 
 /* ---- Many files ---------------------------------------------------------- */
@@ -378,13 +378,13 @@ static void many(void)
     bad += !has(c, path, i, i % 600, 1000);
   }
   is_int(bad, 0, "each of 1000 files is found");
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
   lwt_ustar(disk(512, 0), 20000, &c);
   is_int(code_of(c, "d0/file-0"), LWT_EFBIG, "too many for an index of 20000 bytes");
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
   lwt_ustar(disk(512, 0), 200000, &c);
   is_int(code_of(c, "d0/file-0"), 0, "200000 are enough");
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
 }
 
 static void at_once(void)
@@ -423,7 +423,7 @@ static void at_once(void)
     lwt_drop(reads[i]);
   }
   is_int(right, 7, "all but the cancelled one");
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
 }
 
 /* ---- Failures ------------------------------------------------------------ */
@@ -444,15 +444,15 @@ static void fails(void)
   slow.error = LWT_EIO;
   is_int(lwt_run_value(LWT_UNTYPED(c->ops->read(c, e, 0, 10)), NULL).code, LWT_EIO,
          "reading fails, too");
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
   c = content_of(512, LWT_MS(1));
   p = LWT_UNTYPED(c->ops->open(c, "a"));
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
   is_rejected(p, LWT_ECANCELED, "freed while it is being opened");
   lwt_drop(p);
   is_int(slow.pending, 0, "nothing is read any more");
   c = content_of(512, LWT_MS(1));
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
   is_int(slow.pending, 0, "freed at once");
 }
 
@@ -476,7 +476,7 @@ static void no_memory(void)
     if (!error)
       has(c, "a", 1, 100, 50);
   }
-  c->ops->free(c);
+  lwt_async(c->ops->free(c));
 }
 
 static const struct lwt_test tests[] = {

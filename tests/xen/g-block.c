@@ -242,9 +242,7 @@ static void tar(int argc, char **argv)
     printf("file %08x %s\n", (unsigned)crc, argv[i]);
     c->ops->close(c, e);
   }
-  if (c)
-    c->ops->free(c);
-  code(lwt_sleep(LWT_S(1))); /* the disk is let go */
+  check(c && !code(c->ops->free(c)), "and its disk is closed");
 }
 
 int main(int argc, char **argv)
