@@ -1,5 +1,5 @@
 #!/bin/sh
-# tool.sh - lwt-xen-run on the emulated Xen: the terminal, signals, exit statuses.
+# tool.sh - lwt-xen-run on the emulated Xen: terminal, signals, ports, exit statuses.
 # SPDX-License-Identifier: ISC
 #
 # A boot of the rig each.  In dom0 the tool runs as on any Xen host, so both of its
@@ -64,6 +64,26 @@ run --memory=12 "$images/g-idle.xen" -- 7
 try "another waits" said waiting
 try "a signal asks it to shut down, and its exit status is 7" interrupted 7
 try "it came to its end" said end
+
+run "$images/g-idle.xen" -- deaf
+try "one that does not listen" said waiting
+kill -TERM $tool
+try "is asked, and goes on" said 'ok - asked to end' 30
+try "the second signal ends it: 137" interrupted 137
+
+# A port of this machine is one of the guest's: the bytes are those that it has sent.
+forwarded() {
+  url=$(sed -n 's|^lwt-xen-run: \(http://127.0.0.1:[0-9]*/\)$|\1|p' "$scratch/err")
+  [ -n "$url" ] || return 1
+  curl -sS -m 60 -o "$scratch/bytes" "${url}bytes?2000000" || return 1
+  crc=$(busybox crc32 "$scratch/bytes" | cut -c 1-8)
+  said "sent 2000000 of 2000000 crc $crc" 20
+}
+run --net --port=0:80/http "$images/g-net.xen" -- 10.0.0.2
+try "a guest with a network serves" said serving
+try "two million bytes through a forwarded port" forwarded
+try "asked to end, it does" interrupted 0
+try "the port is free again" test "$(curl -s -o /dev/null -m 5 -w '%{http_code}' "$url")" = 000
 
 run --name=trap "$images/g-trap.xen" -- abort
 try "abort() is exit status 134" ends 134
