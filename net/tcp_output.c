@@ -166,7 +166,7 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
 {
   uint32_t end = net_tcp_sendq_end(&c->sq), edge = c->snd_una + c->snd_wnd;
   uint32_t avail, room, len;
-  int fin;
+  int fin, paced;
 
   while (seq_le(c->snd_nxt, end)) {
     avail = end - c->snd_nxt;
@@ -181,7 +181,8 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
     }
     if (len < c->mss && !may_send_small(c, len, avail, fin))
       return;
-    if (net_tcp_is_paced(c) && !net_tcp_pace(c)) {
+    paced = net_tcp_is_paced(c);
+    if (paced && !net_tcp_pace(c)) {
       c->cwnd_limited = 1; /* as good as */
       return;
     }
@@ -194,7 +195,8 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
       c->snd_small = c->snd_nxt + len;
     advance(c, len + (uint32_t)fin, fin);
     pipe += len + (uint32_t)fin;
-    c->pace_credit -= len;
+    if (paced)
+      c->pace_credit -= len;
   }
 }
 

@@ -4,7 +4,9 @@
  * A bucket of bytes that fills at twice cwnd / SRTT in slow start and 1.2 times
  * it afterwards, so that pacing never is what limits; it holds the initial
  * window, or a millisecond of the rate, whichever is more.  ACKs clock out most
- * of what is sent; what would be a longer burst waits for a timer.
+ * of what is sent; what would be a longer burst waits for a timer, for a round trip
+ * at most: a window that has shrunk owes no more than itself, and what was sent
+ * while nothing was paced is not owed at all.
  *
  * The rule: not where a round trip took less than 2 ms, as a burst fits the queues
  * there and timers would cost more than they spare; nor for what is sent again.  The
@@ -39,6 +41,8 @@ int net_tcp_pace(struct tcp_conn *c)
     c->pace_credit = (int64_t)most;
   if (c->pace_credit > 0)
     return 1;
+  if (c->pace_credit < -(int64_t)c->cwnd)
+    c->pace_credit = -(int64_t)c->cwnd;
   c->stack->stats.tcp_paced++;
   more = (uint64_t)(1 - c->pace_credit);
   c->t_retry = now + STEP;

@@ -57,6 +57,7 @@ struct scenario {
   struct transfer transfer[FLOWS];
   uint64_t mischief; /* when there was some last */
   int vanishing;     /* hosts do */
+  int corrupting;    /* the hub that may */
   int quiet;         /* all transfers are over: no more mischief */
   unsigned wrong;    /* bytes */
   char failure[160];

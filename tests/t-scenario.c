@@ -165,7 +165,9 @@ static void vanish(struct host *h)
 
 /* ---- Mischief --------------------------------------------------------------------- */
 
-static struct lwt_net_link random_link(void)
+/* Of the hubs of a line one corrupts: two bits that were flipped on the way may have
+ * the same checksum as before. */
+static struct lwt_net_link random_link(const struct scenario *s, int hub)
 {
   struct lwt_net_link link = { 0 };
 
@@ -177,6 +179,8 @@ static struct lwt_net_link random_link(void)
     link.duplicate = (uint32_t)rng_below(LWT_NET_PERCENT(20));
   if (one_in(3))
     link.corrupt = (uint32_t)rng_below(LWT_NET_PERCENT(10));
+  if (hub != s->corrupting)
+    link.corrupt = 0;
   link.delay = one_in(6) ? rng_below(LWT_S(2)) : LWT_US(100) + rng_below(LWT_MS(100));
   if (one_in(3))
     link.jitter = rng_below(LWT_MS(50));
@@ -229,7 +233,7 @@ LWT_STEP mischief_step(struct lwt_frame *frame)
     switch (rng_below(6)) {
     case 0:
     case 1:
-      m->link = random_link();
+      m->link = random_link(s, m->hub);
       set_link(s, m->hub, &m->link);
       break;
     case 2:
@@ -361,10 +365,11 @@ static void set_up(struct scenario *s)
   s->n_hosts = 2 + (int)rng_below(HOSTS - 1);
   s->n_transfers = 1 + (int)rng_below(FLOWS);
   s->vanishing = one_in(3);
+  s->corrupting = (int)(mix(s->seed) % (unsigned)s->n_hubs);
   for (i = 0; i < s->n_hubs; i++) {
     hub.seed = rng();
     hub.mtu = one_in(3) ? (uint16_t)(600 + rng_below(901)) : 1500;
-    s->link[i] = hub.link = random_link();
+    s->link[i] = hub.link = random_link(s, i);
     lwt_net_hub_new(&hub, &s->hub[i]);
   }
   for (i = 0; i < s->n_hubs - 1; i++) {

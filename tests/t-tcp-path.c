@@ -311,6 +311,26 @@ static void fairness(void)
   ok(least > 0.4, "neither starves");
 }
 
+/* What is owed after a window has shrunk. */
+static void debts(void)
+{
+  static struct net_stack s;
+  static struct tcp_conn c;
+
+  printf("# a window of 100 KB was sent ahead, then it shrank to one segment\n");
+  s.now = LWT_S(100);
+  c.stack = &s;
+  c.srtt = c.rack.min_rtt = LWT_MS(500);
+  c.mss = c.cwnd = 1448;
+  c.ssthresh = 2 * c.mss;
+  c.pace_time = s.now;
+  c.pace_credit = -100000;
+  is_int(net_tcp_pace(&c), 0, "the next segment waits");
+  ok(c.t_retry <= s.now + LWT_MS(501), "for a round trip at most");
+  s.now = c.t_retry;
+  is_int(net_tcp_pace(&c), 1, "and then goes");
+}
+
 int main(void)
 {
   bottleneck();
@@ -319,5 +339,6 @@ int main(void)
   reordering();
   short_flow();
   fairness();
+  debts();
   return lwt_test_done();
 }
