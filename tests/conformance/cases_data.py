@@ -202,9 +202,8 @@ def _(lab):
 @case("6928-2", "the first flight is at most ten segments",
       linux="sends when chargen gets the processor")
 def _(lab):
-    got = burst(chargen(lab))
-    check(2 <= len(got) <= 10 and sum(len(p.payload) for p in got) <= 14600,
-          "%d segments" % len(got))
+    got = {p.seq: len(p.payload) for p in burst(chargen(lab))}  # again on a slow machine
+    check(2 <= len(got) <= 10 and sum(got.values()) <= 14600, "%d segments" % len(got))
 
 
 @case("5681-3.1", "slow start: each acknowledged segment lets two go",
