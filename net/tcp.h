@@ -21,6 +21,8 @@
  *   tcp_sent.c      what was sent when, and what the peer has of it
  *   tcp_rack.c      what is lost by the times (RFC 8985), tail loss probes
  *   tcp_recover.c   recovery: begun, ended, undone
+ *   tcp_prr.c       recovery: how much is sent meanwhile
+ *   tcp_frto.c      timeouts that were for nothing
  *   tcp_cc.c        congestion control: what all algorithms share, NewReno
  *   tcp_cubic.c     CUBIC
  *   tcp_ecn.c       congestion that routers tell
@@ -269,6 +271,9 @@ struct tcp_conn {
   struct tcp_map sent;
   struct tcp_rack rack;
   struct tcp_undo undo;
+  struct tcp_prr prr;
+  uint32_t frto_una;        /* snd_una at the timeout */
+  uint8_t frto;             /* enum tcp_frto */
 
   /* Receiving. */
   uint32_t irs, rcv_nxt;

@@ -197,21 +197,24 @@ static void window_opened(struct tcp_conn *c)
   net_tcp_work(c);
 }
 
-/* With SACK: what is lost by the times, and what was lost only seemingly. */
+/* What is lost by the times (with SACK), and what was lost only seemingly. */
 static void detect(struct tcp_conn *c, const struct tcp_repr *r,
                    const struct tcp_delivery *d)
 {
-  uint32_t lost;
+  uint32_t lost = 0;
 
-  if (!c->sack_on)
+  if (c->frto && net_tcp_frto_ack(c))
     return;
-  lost = net_tcp_rack_detect(c, d);
+  if (c->sack_on)
+    lost = net_tcp_rack_detect(c, d);
   if (c->rack.tlp && net_tcp_tlp_ack(c, r, d) && c->mode == TCP_OPEN) {
     c->ssthresh = c->cc->ssthresh(c, net_tcp_flight(c));
     c->cwnd = c->ssthresh;
   }
   if (lost && c->mode == TCP_OPEN)
     net_tcp_recovery_enter(c);
+  if (c->mode == TCP_RECOVERY)
+    net_tcp_prr(c, d, lost);
   if (lost)
     net_tcp_work(c);
 }
@@ -246,7 +249,7 @@ int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
   else if (new_window)
     window_opened(c);
   c->delivered += d.bytes;
-  if (c->sent.sacked | c->mode | c->rack.tlp | c->rack.in_dsack_round | d.dsack)
+  if (c->sent.sacked | c->mode | c->frto | c->rack.tlp | c->rack.in_dsack_round | d.dsack)
     detect(c, r, &d);
   if (new_window)
     net_tcp_work(c);

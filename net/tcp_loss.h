@@ -137,6 +137,34 @@ struct tcp_undo {
   uint64_t cc[8];     /* a copy of the algorithm's */
 };
 
+/* Proportional rate reduction (RFC 6937, as in RFC 9937), tcp_prr.c: what is sent in
+ * a fast recovery follows what arrives, so that cwnd is ssthresh at its end without
+ * a pause or a burst in between. */
+struct tcp_prr {
+  uint32_t seen;      /* what had been delivered when we looked last */
+  uint32_t una;
+  uint32_t delivered; /* bytes since the recovery began */
+  uint32_t again;     /* bytes sent again since then */
+  uint32_t flight;    /* bytes that could still be delivered when it began */
+  uint8_t begins;     /* nothing was looked at yet */
+};
+void net_tcp_prr_begin(struct tcp_conn *c);
+/* In recovery an ACK was looked at, or the reordering timer (d NULL): cwnd is what may
+ * go out now.  lost: bytes that it has shown to be lost. */
+void net_tcp_prr(struct tcp_conn *c, const struct tcp_delivery *d, uint32_t lost);
+
+/* Spurious timeouts without timestamps (RFC 5682), tcp_frto.c. */
+enum tcp_frto {
+  TCP_FRTO_OFF,
+  TCP_FRTO_RESENT, /* the first segment was sent again */
+  TCP_FRTO_NEW     /* an ACK came, new data went out: the next one decides */
+};
+/* A timeout; was: the mode before it. */
+void net_tcp_frto_begin(struct tcp_conn *c, enum tcp_mode was);
+/* An ACK was taken while frto is not off.  Returns 1 while nothing is decided:
+ * nothing is to be marked lost then. */
+int net_tcp_frto_ack(struct tcp_conn *c);
+
 /* Bytes that are in the network, by the best of our knowledge. */
 uint32_t net_tcp_pipe(const struct tcp_conn *c);
 uint32_t net_tcp_flight(const struct tcp_conn *c);
@@ -145,6 +173,8 @@ void net_tcp_recovery_exit(struct tcp_conn *c);
 void net_tcp_loss_enter(struct tcp_conn *c);
 /* Something was sent again. */
 void net_tcp_undo_note(struct tcp_conn *c);
+/* Nothing was lost: go back. */
+void net_tcp_undo(struct tcp_conn *c);
 /* Go back if r says that nothing was lost.  Returns 1 if so. */
 int net_tcp_undo_ack(struct tcp_conn *c, const struct tcp_repr *r,
                      const struct tcp_delivery *d);

@@ -113,6 +113,7 @@ static int resend(struct tcp_conn *c, uint32_t seq, uint32_t len)
     return code;
   c->stack->stats.tcp_retransmits++;
   c->sent_again++;
+  c->prr.again += len;
   net_tcp_undo_note(c);
   net_tcp_sent_again(c, seq, len);
   return 0;

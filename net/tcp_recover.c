@@ -2,14 +2,14 @@
  * SPDX-License-Identifier: ISC
  *
  * A segment may be sent while pipe < cwnd (RFC 6675), and what is lost goes
- * first.  Fast recovery halves cwnd once for all that was in flight when it
- * began; a timeout begins anew with one segment.  For a peer without SACK each
+ * first.  Fast recovery reduces cwnd once for all that was in flight when it
+ * began, by and by (tcp_prr.c); a timeout begins anew with one segment.  For a peer without SACK each
  * duplicate ACK stands for a segment that it has (reno_sacked), and a partial
  * ACK says that the next one is lost (RFC 6582).
  *
  * If it turns out that nothing was lost, by the timestamp that the peer echoes
- * (RFC 3522) or because it got everything twice (RFC 3708), what was done to
- * cwnd is undone.
+ * (RFC 3522), because it got everything twice (RFC 3708) or by what it acknowledges
+ * after a timeout (tcp_frto.c), what was done to cwnd is undone.
  */
 #include "tcp.h"
 
@@ -64,10 +64,13 @@ void net_tcp_recovery_enter(struct tcp_conn *c)
   c->partial = 0;
   c->timing = 0;
   c->rack.tlp = 0;
+  net_tcp_prr_begin(c);
 }
 
 void net_tcp_loss_enter(struct tcp_conn *c)
 {
+  enum tcp_mode was = (enum tcp_mode)c->mode;
+
   net_tcp_log(c, TCP_LOG_TIMEOUT);
   lwt_trace_instant("tcp", "timeout", c->snd_una - c->iss);
   /* ssthresh is held while the same segment times out again (RFC 5681 3.1). */
@@ -85,6 +88,7 @@ void net_tcp_loss_enter(struct tcp_conn *c)
   c->force = 1;
   net_tcp_ecn_reduced(c);
   net_tcp_rack_timeout(c);
+  net_tcp_frto_begin(c, was);
 }
 
 /* ---- Ended ------------------------------------------------------------- */
@@ -95,10 +99,10 @@ void net_tcp_recovery_exit(struct tcp_conn *c)
 
   if (c->mode == TCP_OPEN)
     return;
-  /* RFC 6582 3.2 step 3 (1): no burst of what was held back. */
+  /* Without SACK RFC 6582 3.2 step 3 (1): no burst of what was held back. */
   if (c->mode == TCP_RECOVERY) {
     out = (out > c->mss ? out : c->mss) + c->mss;
-    c->cwnd = c->ssthresh < out ? c->ssthresh : out;
+    c->cwnd = c->sack_on || c->ssthresh < out ? c->ssthresh : out;
   }
   net_tcp_log(c, TCP_LOG_OPEN);
   c->mode = TCP_OPEN;
@@ -121,7 +125,7 @@ void net_tcp_undo_note(struct tcp_conn *c)
   c->undo.ts = net_tcp_ts_now(c->stack, c->ts_offset);
 }
 
-static void undo(struct tcp_conn *c)
+void net_tcp_undo(struct tcp_conn *c)
 {
   int was_loss = c->mode == TCP_LOSS;
 
@@ -129,6 +133,7 @@ static void undo(struct tcp_conn *c)
   net_tcp_log(c, TCP_LOG_UNDO);
   lwt_trace_instant("tcp", "undo", c->snd_una - c->iss);
   c->undo.valid = 0;
+  c->frto = TCP_FRTO_OFF;
   net_tcp_sent_find(c);
   net_tcp_recovery_exit(c);
   if (c->cwnd < c->undo.cwnd)
@@ -147,7 +152,7 @@ int net_tcp_undo_ack(struct tcp_conn *c, const struct tcp_repr *r,
   struct tcp_undo *u = &c->undo;
 
   if (d->dsack && u->again && --u->again == 0) {
-    undo(c);
+    net_tcp_undo(c);
     return 1;
   }
   if (c->mode == TCP_OPEN || u->stamped != 1 || !d->has_ts ||
@@ -156,7 +161,7 @@ int net_tcp_undo_ack(struct tcp_conn *c, const struct tcp_repr *r,
   u->stamped = 2; /* only the first ACK can tell */
   if (!seq_lt(r->tsecr, u->ts))
     return 0;
-  undo(c);
+  net_tcp_undo(c);
   return 1;
 }
 
@@ -165,6 +170,7 @@ void net_tcp_rewind(struct tcp_conn *c)
   net_tcp_sent_clear(&c->sent);
   net_tcp_recovery_exit(c);
   c->undo.valid = 0;
+  c->frto = TCP_FRTO_OFF;
   c->rack.tlp = 0;
   c->t_loss = LWT_NEVER;
   c->rack.fack = c->snd_una;

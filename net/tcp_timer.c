@@ -100,12 +100,16 @@ static void rexmit_fired(struct tcp_conn *c)
 
 static void loss_fired(struct tcp_conn *c)
 {
+  uint32_t lost;
+
   c->t_loss = LWT_NEVER;
   if (c->probe_loss) {
     net_tcp_tlp_fired(c);
-  } else if (net_tcp_rack_detect(c, NULL)) {
+  } else if ((lost = net_tcp_rack_detect(c, NULL))) {
     if (c->mode == TCP_OPEN)
       net_tcp_recovery_enter(c);
+    if (c->mode == TCP_RECOVERY)
+      net_tcp_prr(c, NULL, lost);
     net_tcp_work(c);
   }
 }

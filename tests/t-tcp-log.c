@@ -48,7 +48,7 @@ static void logged(void)
   static const char *const want[] = {
     "0.000000 send 1 1001 cwnd 10000\n", "0.001000 acked 1 60001 cwnd 10000\n",
     "0.001000 sacked 1001 4001 cwnd 10000\n", "0.001000 recovery 1 10001 cwnd 10000\n",
-    "0.001000 resend 1 1001 cwnd 5000\n", "0.002000 receive 1 501 cwnd 5000\n",
+    "0.001000 resend 1 1001 cwnd ", "0.002000 receive 1 501 cwnd ",
     "0.002000 acked 20001 80001 cwnd "
   };
   static char text[20000];
