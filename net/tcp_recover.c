@@ -3,13 +3,13 @@
  *
  * A segment may be sent while pipe < cwnd (RFC 6675), and what is lost goes
  * first.  Fast recovery reduces cwnd once for all that was in flight when it
- * began, by and by (tcp_prr.c); a timeout begins anew with one segment.  For a peer without SACK each
- * duplicate ACK stands for a segment that it has (reno_sacked), and a partial
- * ACK says that the next one is lost (RFC 6582).
+ * began, by and by (tcp_prr.c); a timeout begins anew with one segment.  For a
+ * peer without SACK each duplicate ACK stands for a segment that it has
+ * (reno_sacked), and a partial ACK says that the next one is lost (RFC 6582).
  *
  * If it turns out that nothing was lost, by the timestamp that the peer echoes
- * (RFC 3522), because it got everything twice (RFC 3708) or by what it acknowledges
- * after a timeout (tcp_frto.c), what was done to cwnd is undone.
+ * (RFC 3522), because it got everything twice (RFC 3708) or by what it
+ * acknowledges after a timeout (tcp_frto.c), what was done to cwnd is undone.
  */
 #include "tcp.h"
 
