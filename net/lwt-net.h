@@ -224,8 +224,15 @@ LWT_API int lwt_net_stack_new(struct lwt_netif *netif,
                               const struct lwt_net_config *config,
                               struct lwt_stack **stack);
 
+/* The same without a resolver: names are numbers and the table of hosts, lwt_net_dns()
+ * is NULL, and config->dns is LWT_ENOTSUP.  A program that makes no other stack is
+ * linked without what a resolver consists of. */
+LWT_API int lwt_net_stack_new_small(struct lwt_netif *netif,
+                                    const struct lwt_net_config *config,
+                                    struct lwt_stack **stack);
+
 /* The resolver of such a stack, which lwt_stack_resolve() uses for what is not in the
- * table of hosts, made if there is none; NULL: no memory, or not such a stack.  It is
+ * table of hosts, made if there is none; NULL: no memory, or a stack without.  It is
  * closed with the stack. */
 LWT_API struct lwt_dns *lwt_net_dns(struct lwt_stack *stack);
 
@@ -365,13 +372,16 @@ struct lwt_net_options {
 
 /* What it takes from the platform.  Without `gateway`, which is
  * lwt_net_open_gateway(), there is none of that name (LWT_ENODEV), and a program is
- * linked without what it consists of. */
+ * linked without what it consists of.  `stack` is lwt_net_stack_new() or
+ * lwt_net_stack_new_small(). */
 struct lwt_net_platform {
   int (*sockets)(struct lwt_stack **stack);
   int (*netif)(const char *name, struct lwt_netif **netif);
   int (*random)(void *bytes, size_t len);
   int (*gateway)(const struct lwt_net_platform *platform,
                  const struct lwt_net_options *options, struct lwt_stack **stack);
+  int (*stack)(struct lwt_netif *netif, const struct lwt_net_config *config,
+               struct lwt_stack **stack);
 };
 
 /* name NULL or "sockets": the platform's own stack.
@@ -392,17 +402,24 @@ LWT_API int lwt_net_open_gateway(const struct lwt_net_platform *platform,
                                  struct lwt_stack **stack);
 
 /* The same on the platform that the program is linked with.  LWT_NET_NO_GATEWAY:
- * defined where there is no host to lead to, as lwt-xen-cc does. */
+ * defined where there is no host to lead to, as lwt-xen-cc does.  LWT_NET_SMALL: defined
+ * by a program that resolves no names over a device. */
 #ifdef LWT_NET_NO_GATEWAY
 #define LWT__NET_GATEWAY NULL
 #else
 #define LWT__NET_GATEWAY lwt_net_open_gateway
 #endif
+#ifdef LWT_NET_SMALL
+#define LWT__NET_STACK lwt_net_stack_new_small
+#else
+#define LWT__NET_STACK lwt_net_stack_new
+#endif
 static inline int lwt_net_open(const char *name, const struct lwt_net_options *options,
                                struct lwt_stack **stack)
 {
   const struct lwt_net_platform platform = {
-    lwt_platform_sockets, lwt_platform_netif, lwt_platform_random, LWT__NET_GATEWAY
+    lwt_platform_sockets, lwt_platform_netif, lwt_platform_random, LWT__NET_GATEWAY,
+    LWT__NET_STACK
   };
 
   return lwt_net_open_on(&platform, name, options, stack);

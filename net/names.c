@@ -1,11 +1,9 @@
 /* net/names.c - what lwt_stack_resolve() does: numbers, the table of hosts, then the
- * stack's resolver; and the order of what comes out (RFC 6724).
+ * stack's resolver.
  * SPDX-License-Identifier: ISC
  */
 #include "names.h"
 
-#include "addr_select.h"
-#include "interface.h"
 #include "lwt-dns.h"
 
 #include <stdlib.h>
@@ -37,76 +35,22 @@ int net_names_init(struct net_stack *s, const struct lwt_net_config *config)
     s->config.hosts = table;
     s->config.n_hosts = config->n_hosts;
   }
-  return config->dns ? net_dns_start(s, config->dns) : 0;
+  if (!config->dns)
+    return 0;
+  return s->resolver ? s->resolver->start(s, config->dns) : LWT_ENOTSUP;
+}
+
+void net_names_stop(struct net_stack *s)
+{
+  if (s->dns)
+    s->resolver->close(s->dns);
+  s->dns = NULL;
 }
 
 void net_names_fini(struct net_stack *s)
 {
-  lwt_dns_close(s->dns);
-  s->dns = NULL;
+  net_names_stop(s);
   lwt__free((void *)(uintptr_t)s->config.hosts);
-}
-
-/* ---- The order of addresses ------------------------------------------------ */
-
-static void look_at(struct net_stack *s, const struct lwt_addr *addr,
-                    struct net_select_dst *dst)
-{
-  const struct net_address *a;
-  struct lwt_addr source;
-  uint16_t mtu;
-
-  memset(dst, 0, sizeof *dst);
-  net_select_map(addr, dst->ip);
-  dst->usable = !net_ip_route(s, addr, &source, &mtu);
-  if (!dst->usable)
-    return;
-  net_select_map(&source, dst->source.ip);
-  source.port = 0;
-  a = net_address_find(s, NULL, &source);
-  dst->source.prefix = a ? (uint8_t)(a->prefix + (source.family == 4 ? 96 : 0)) : 128;
-  dst->source.deprecated = a && a->state == LWT_IP_DEPRECATED;
-  dst->source.outgoing = 1;
-}
-
-/* Without memory they stay as they are. */
-static void order(void *env, struct lwt_addr *addrs, size_t n)
-{
-  struct net_select_dst *list = n > 1 ? lwt__alloc(n * sizeof *list) : NULL;
-  struct lwt_addr *copy = list ? lwt__alloc(n * sizeof *copy) : NULL;
-  size_t i;
-
-  for (i = 0; copy && i < n; i++) {
-    copy[i] = addrs[i];
-    look_at(env, &addrs[i], &list[i]);
-    list[i].index = i;
-  }
-  if (copy) {
-    net_select_order(list, n);
-    for (i = 0; i < n; i++)
-      addrs[i] = copy[list[i].index];
-  }
-  lwt__free(copy);
-  lwt__free(list);
-}
-
-/* ---- The resolver ------------------------------------------------------------ */
-
-int net_dns_start(struct net_stack *s, const struct lwt_dns_config *config)
-{
-  struct lwt_dns_config c = { 0 };
-
-  if (config)
-    c = *config;
-  net_key(s, "dns random", c.secret);
-  net_key(s, "dns hash", c.secret + 16);
-  if (!s->config.ipv6)
-    c.without |= LWT_DNS_IPV6;
-  if (!c.order) {
-    c.order = order;
-    c.env = s;
-  }
-  return lwt_dns_new(&s->stack, &c, &s->dns);
 }
 
 struct lwt_dns *lwt_net_dns(struct lwt_stack *stack)
@@ -115,8 +59,8 @@ struct lwt_dns *lwt_net_dns(struct lwt_stack *stack)
 
   if (!s)
     return NULL;
-  if (!s->dns && !s->closing)
-    net_dns_start(s, NULL); /* without memory there is none */
+  if (!s->dns && s->resolver && !s->closing)
+    s->resolver->start(s, NULL); /* without memory there is none */
   return s->dns;
 }
 
@@ -171,7 +115,7 @@ lwt_addrs_p *net_resolve_all(struct lwt_stack *stack, const char *name, uint16_t
     return (lwt_addrs_p *)lwt_return_owned(addrs, free);
   if (!s->dns)
     return lwt_addrs_p_fail(LWT_ENOENT, "resolve");
-  return lwt_dns_lookup(s->dns, name, port);
+  return s->resolver->lookup(s->dns, name, port);
 }
 
 static lwt_t *first(void *env, void *value)

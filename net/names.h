@@ -6,11 +6,23 @@
 
 #include "net.h"
 
-/* The table of hosts is copied; a resolver is made if config->dns says how. */
+/* What makes resolvers and asks them (resolver.c).  A stack that does not name it is
+ * linked without. */
+struct net_resolver {
+  /* Sets s->dns, which is NULL.  config NULL: without servers so far. */
+  int (*start)(struct net_stack *s, const struct lwt_dns_config *config);
+  void (*close)(void *dns); /* NULL is nothing */
+  lwt_addrs_p *(*lookup)(struct lwt_dns *dns, const char *name, uint16_t port);
+  void (*dump)(const struct lwt_dns *dns, FILE *out);
+};
+extern const struct net_resolver net_resolver;
+
+/* The table of hosts is copied; a resolver is made if config->dns says how;
+ * LWT_ENOTSUP: this stack has none. */
 int net_names_init(struct net_stack *s, const struct lwt_net_config *config);
 void net_names_fini(struct net_stack *s);
-/* s->dns, which is NULL.  config NULL: without servers so far. */
-int net_dns_start(struct net_stack *s, const struct lwt_dns_config *config);
+/* The resolver goes, what it was asked is rejected. */
+void net_names_stop(struct net_stack *s);
 
 /* Stack operations. */
 lwt_addr_p *net_resolve(struct lwt_stack *stack, const char *name, uint16_t port);

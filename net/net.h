@@ -74,7 +74,8 @@ struct net_stack {
   struct net_frag *frag;
   struct net_udp_table *udp;
   struct net_tcp *tcp;
-  struct lwt_dns *dns; /* NULL: none */
+  const struct net_resolver *resolver; /* names.h; NULL: a stack without */
+  struct lwt_dns *dns;                 /* NULL: none */
   struct lwt_net_pcap *pcap, *own_pcap; /* own: freed with the stack */
   struct net_member *members; /* of multicast groups; group.h */
   struct lwt_ip_watch *watches, *next_watch;

@@ -83,7 +83,7 @@ static int open_device(const struct lwt_net_platform *platform, const char *name
     return error;
   error = net_open_capture(o, &pcap);
   if (!error)
-    error = lwt_net_stack_new(netif, &o->net, stack);
+    error = platform->stack(netif, &o->net, stack);
   if (error) {
     if (pcap)
       lwt_net_pcap_free(pcap);

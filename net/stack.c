@@ -4,7 +4,6 @@
  * Start reading net/ here, after net.h; input is in interface.c.
  */
 #include "group.h"
-#include "lwt-dns.h"
 #include "names.h"
 #include "neighbour.h"
 #include "pcap.h"
@@ -115,8 +114,7 @@ static lwt_t *stack_close(struct lwt_stack *stack)
   if (s->closing)
     return lwt_fail(LWT_EALREADY, "stack_close");
   s->closing = 1;
-  lwt_dns_close(s->dns);
-  s->dns = NULL;
+  net_names_stop(s);
   return LWT_GO_OR(struct closing, close_step, close_now, .s = s);
 }
 
@@ -263,8 +261,8 @@ static int start(struct net_stack *s, struct lwt_netif *netif)
   return error ? error : interface(s, netif);
 }
 
-int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *config,
-                      struct lwt_stack **stack)
+static int stack_new(struct lwt_netif *netif, const struct lwt_net_config *config,
+                     const struct net_resolver *resolver, struct lwt_stack **stack)
 {
   struct net_stack *s = lwt__alloc(sizeof *s);
   int error;
@@ -274,6 +272,7 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
   memset(s, 0, sizeof *s);
   s->stack.ops = &stack_ops;
   s->config = *config;
+  s->resolver = resolver;
   s->loop_turn.fn = net_ip_loop_turn;
   s->events_turn.fn = net_events_turn;
   s->route_age = 1;
@@ -292,6 +291,18 @@ int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *conf
   }
   *stack = &s->stack;
   return 0;
+}
+
+int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *config,
+                      struct lwt_stack **stack)
+{
+  return stack_new(netif, config, &net_resolver, stack);
+}
+
+int lwt_net_stack_new_small(struct lwt_netif *netif, const struct lwt_net_config *config,
+                            struct lwt_stack **stack)
+{
+  return stack_new(netif, config, NULL, stack);
 }
 
 /* ---- Looking in -------------------------------------------------------- */
@@ -338,7 +349,7 @@ void lwt_net_dump(struct lwt_stack *stack, FILE *out)
   net_udp_dump(s, out);
   net_tcp_dump(s, out);
   if (s->dns)
-    lwt_dns_dump(s->dns, out);
+    s->resolver->dump(s->dns, out);
   for (i = 0; i < sizeof names / sizeof *names; i++)
     if (counters[i])
       fprintf(out, "%s %llu\n", names[i], (unsigned long long)counters[i]);

@@ -249,9 +249,42 @@ static void names_of_ours(void)
   lwt_drop(LWT_UNTYPED(one));
 }
 
+/* A stack that is linked without a resolver. */
+static void names_of_a_small_one(void)
+{
+  struct lwt_net_host table[] = { { "server", { .family = 4, .ip = { 10, 0, 0, 9 } } } };
+  struct lwt_dns_config dns = { .n_servers = 1 };
+  struct lwt_net_config c = { .prefix = 24, .hosts = table, .n_hosts = 1, .dns = &dns };
+  struct lwt_net_hub_config hub_config = { 0 };
+  struct lwt_net_hub *hub;
+  struct lwt_netif *port;
+  struct lwt_stack *stack;
+  lwt_addr_p *one;
+
+  lwt_addr_parse(&c.addr, "10.0.0.1");
+  is_int(lwt_net_hub_new(&hub_config, &hub), 0, "a hub");
+  lwt_net_hub_port(hub, NULL, &port);
+  is_int(lwt_net_stack_new_small(port, &c, &stack), LWT_ENOTSUP, "no resolver");
+  c.dns = NULL;
+  is_int(lwt_net_stack_new_small(port, &c, &stack), 0, "a stack");
+  ok(lwt_net_dns(stack) == NULL, "nor later");
+  one = lwt_stack_resolve(stack, "server", 80);
+  is_int(lwt_state(LWT_UNTYPED(one)), LWT_FULFILLED, "a name of the table");
+  lwt_drop(LWT_UNTYPED(one));
+  one = lwt_stack_resolve(stack, "192.0.2.7", 80);
+  is_int(lwt_state(LWT_UNTYPED(one)), LWT_FULFILLED, "a number again");
+  lwt_drop(LWT_UNTYPED(one));
+  one = lwt_stack_resolve(stack, "unknown.example.org", 80);
+  is_int(lwt_error(LWT_UNTYPED(one)).code, LWT_ENOENT, "other names are not asked for");
+  lwt_drop(LWT_UNTYPED(one));
+  lwt_async(lwt_stack_close(stack));
+  lwt_net_hub_free(hub);
+  lwt_test_advance(LWT_S(1));
+}
+
 static const struct lwt_test tests[] = {
   LWT_TEST(races), LWT_TEST(interleaves), LWT_TEST(cancels), LWT_TEST_MEMORY(memory),
-  LWT_TEST(names_of_ours)
+  LWT_TEST(names_of_ours), LWT_TEST(names_of_a_small_one)
 };
 
 int main(int argc, char **argv)

@@ -80,7 +80,8 @@ static int fake_random(void *bytes, size_t len)
 }
 
 static const struct lwt_net_platform platform = { fake_sockets, fake_netif, fake_random,
-                                                   lwt_net_open_gateway };
+                                                   lwt_net_open_gateway,
+                                                   lwt_net_stack_new };
 
 static int start(const struct lwt_net_options *options)
 {
