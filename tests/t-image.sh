@@ -33,6 +33,14 @@ with_symbols() {
     "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -o "$tap_dir/www.elf"
 }
 
+# https, with the system's BearSSL.
+with_tls() {
+  LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os \
+    "$top_srcdir/examples/www.c" "$top_srcdir/examples/secure.c" -o "$tap_dir/tls.elf" &&
+    nm "$tap_dir/tls.elf" | grep ' T br_ssl_server_init_full' &&
+    nm "$tap_dir/tls.elf" | grep ' T __memcpy_chk'
+}
+
 exec 3>&1
 try "www is an image" linked
 if $CC --version | grep -q clang; then # whose code is larger by a tenth
@@ -46,4 +54,9 @@ else
 fi
 try "and with symbols" with_symbols
 try "what a program does not use is not linked: gateway, hub, names" without
+if nm "$top_builddir/liblwt-xen.a" 2>/dev/null | grep -q lwt_tls_listen; then
+  try "www with TLS is an image" with_tls
+else
+  skip "www with TLS is an image" "BearSSL has no archive"
+fi
 tap_done
