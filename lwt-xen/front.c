@@ -166,30 +166,6 @@ LWT_STEP minder_step(struct lwt_frame *frame)
   lwt_end(s);
 }
 
-int lwt__front_open(struct front *f)
-{
-  int held = lwt__hold();
-  int error = connect_now(f);
-
-  lwt__resume_add(&hook);
-  f->next = all;
-  all = f;
-  if (!error) {
-    f->minder = LWT_GO(struct minder, minder_step, .f = f);
-    error = lwt_error(f->minder).code;
-  }
-  if (error) {
-    f->state = FRONT_LOST;
-    give_up(f);
-    lwt__release(held);
-    lwt_drop(lwt__front_close(f));
-    return error;
-  }
-  f->ops->up(f);
-  lwt__release(held);
-  return 0;
-}
-
 /* ---- Leaving ----------------------------------------------------------- */
 
 struct leaving {
@@ -257,9 +233,9 @@ struct closing {
   struct lwt_error error;
 };
 
-static void closing_end(void *env)
+static void destroy(struct front *f)
 {
-  struct front *f = ((struct closing *)env)->f, **link = &all;
+  struct front **link = &all;
 
   while (*link != f)
     link = &(*link)->next;
@@ -269,6 +245,11 @@ static void closing_end(void *env)
   f->ops->disconnect(f);
   lwt__xenbus_free(f->backend);
   f->ops->free(f);
+}
+
+static void closing_end(void *env)
+{
+  destroy(((struct closing *)env)->f);
 }
 
 static lwt_t *take(lwt_t **p)
@@ -298,4 +279,91 @@ lwt_t *lwt__front_close(struct front *f)
 {
   lwt__front_lose(f);
   return LWT_GO_OR(struct closing, closing_step, closing_end, .f = f);
+}
+
+/* ---- Opening ----------------------------------------------------------- */
+
+static void list(struct front *f)
+{
+  lwt__resume_add(&hook);
+  f->next = all;
+  all = f;
+}
+
+/* A connected device begins.  Returns 0 or LWT_ENOMEM. */
+static int mind(struct front *f)
+{
+  int error;
+
+  f->minder = LWT_GO(struct minder, minder_step, .f = f);
+  error = lwt_error(f->minder).code;
+  if (error)
+    give_up(f);
+  else
+    f->ops->up(f);
+  return error;
+}
+
+int lwt__front_open(struct front *f)
+{
+  int held = lwt__hold();
+  int error = connect_now(f);
+
+  list(f);
+  if (error)
+    give_up(f);
+  else
+    error = mind(f);
+  if (error)
+    destroy(f);
+  lwt__release(held);
+  return error;
+}
+
+struct opening {
+  struct lwt_frame frame;
+  struct front *f;
+  void *value;
+  void (*close)(void *value);
+};
+
+static void opening_end(void *env)
+{
+  struct opening *s = env;
+
+  if (s->f)
+    destroy(s->f);
+}
+
+LWT_STEP opening_step(struct lwt_frame *frame)
+{
+  struct opening *s = (struct opening *)frame;
+  struct front *f = s->f;
+  int error;
+
+  lwt_begin(s);
+  lwt_defer(s, opening_end, s);
+  lwt_await(s, LWT_GO(struct connecting, connecting_step, .f = f));
+  error = mind(f);
+  if (error)
+    lwt_throw(s, error, f->ops->what);
+  s->f = NULL;
+  lwt_finish_owned(s, s->value, s->close);
+  lwt_end(s);
+}
+
+lwt_t *lwt__front_open_later(struct front *f, void *value, void (*close)(void *value))
+{
+  list(f);
+  return LWT_GO_OR(struct opening, opening_step, opening_end, .f = f, .value = value,
+                   .close = close);
+}
+
+struct front *lwt__front_find(const char *path)
+{
+  struct front *f = all;
+
+  while (f && (f->state == FRONT_LOST || strcmp(f->path, path)))
+    f = f->next;
+  return f;
 }

@@ -48,6 +48,12 @@ struct front {
  * LWT_ECONNREFUSED: the backend does not want, or what offer or accept said; the device
  * is freed then. */
 int lwt__front_open(struct front *f);
+/* The same, waiting patiently until there is such a device: a promise of `value`, which
+ * `close` closes if nobody takes it. */
+lwt_t *lwt__front_open_later(struct front *f, void *value,
+                             void (*close)(void *value)) LWT_MUST_USE;
+/* The device of that path which is not lost, or NULL. */
+struct front *lwt__front_find(const char *path);
 /* It is lost; no effect if it is already.  Takes no memory. */
 void lwt__front_lose(struct front *f);
 /* Lose it, tell the backend, patiently unless cancelled, and free it. */

@@ -1,21 +1,19 @@
 /* netfront.h - the network device's frontend, inside.
  * SPDX-License-Identifier: ISC
  *
- * netfront.c is the device as a struct lwt_netif and its life, netfront_connect.c
- * the handshake, netfront_tx.c and netfront_rx.c are the two rings.
+ * netfront.c is the device as a struct lwt_netif, netfront_connect.c what it tells the
+ * backend and asks it (front.h has the rest of its life), netfront_tx.c and
+ * netfront_rx.c are the two rings.
  *
  * Packets are copied into and out of pages that are granted for as long as the
  * device is connected: no grant is made or ended for a packet, and the backend
  * never sees memory that holds anything else.
- *
- * The device's thread ("minder") sees to it that it is connected.  When the backend
- * goes away or breaks the protocol, the device is lost: lwt__netfront_lose().
  */
 #ifndef LWT_XEN_NETFRONT_H
 #define LWT_XEN_NETFRONT_H
 
+#include "front.h"
 #include "frontring.h"
-#include "xenbus.h"
 
 #include <lwt/netif.h>
 
@@ -23,12 +21,6 @@
 #define NETFRONT_SLOTS_MAX 18u /* of a packet: XEN_NETIF_NR_SLOTS_MIN */
 #define NETFRONT_ETHER 14u
 #define NETFRONT_FRAME_MAX 65535u
-
-enum netfront_state {
-  NETFRONT_DOWN, /* not connected (yet, or again) */
-  NETFRONT_UP,
-  NETFRONT_LOST /* for good */
-};
 
 struct netfront_tx {
   struct frontring ring;
@@ -63,24 +55,25 @@ struct netfront_rx {
 
 struct netfront {
   struct lwt_netif netif;
-  struct netfront *next; /* of all */
-  uint8_t state; /* enum netfront_state */
-  uint8_t ended; /* closed by its owner */
+  struct front front;
   uint8_t kicked;
   uint8_t sg, split, queues;
-  unsigned index;
-  char name[12], path[20];
-  struct xenbus_backend *backend;
+  uint8_t known; /* offloads and MTU are: after a resume there must be no less */
+  char name[12];
   struct lwt__port port, rx_port; /* rx_port: if split */
   struct netfront_tx tx;
   struct netfront_rx rx;
   lwt_netif_input *input;
   void *env;
   struct lwt_resolver listener;
-  struct lwt_condition writers, resumed;
-  lwt_t *minder, *leaving;
+  struct lwt_condition writers;
   struct lwt_xen_netif_stats counts;
 };
+
+static inline struct netfront *netfront_of(struct front *f)
+{
+  return CONTAINER(f, struct netfront, front);
+}
 
 /* ---- netfront.c -------------------------------------------------------- */
 
@@ -92,22 +85,12 @@ netfront_p *lwt__netfront_open(unsigned index) LWT_MUST_USE;
 /* The same at once, for the start of a program: blocks until it is connected, for
  * thirty seconds at most (LWT_ETIMEDOUT).  Also: LWT_ENODEV: there is no such device. */
 int lwt__netfront_open_now(unsigned index, struct lwt_netif **netif);
-/* The device is gone: reject who waits, and tell the backend.  Takes no memory. */
-void lwt__netfront_lose(struct netfront *n);
 /* Something is to be done in the next turn. */
 void lwt__netfront_kick(struct netfront *n);
 
 /* ---- netfront_connect.c ------------------------------------------------ */
 
-/* The handshake.  The device is down before, and up after it unless it fails. */
-lwt_t *lwt__netfront_connect(struct netfront *n) LWT_MUST_USE;
-int lwt__netfront_connect_now(struct netfront *n);
-/* When a connected backend is about to leave; LWT_ESHUTDOWN after a resume. */
-lwt_t *lwt__netfront_gone(struct netfront *n) LWT_MUST_USE;
-/* No rings, no grants, no ports. */
-void lwt__netfront_disconnect(struct netfront *n);
-/* Our states Closing and Closed, patiently; never rejected but when cancelled. */
-lwt_t *lwt__netfront_leave(struct netfront *n) LWT_MUST_USE;
+extern const struct front_ops lwt__netfront_ops;
 /* "00:16:3e:01:02:03": returns 0 or LWT_EINVAL, also for an address that is not one
  * station's. */
 int lwt__netfront_mac(uint8_t mac[6], const char *text, size_t len);

@@ -1,4 +1,4 @@
-/* netfront_connect.c - the handshake with the network backend, both ways.
+/* netfront_connect.c - what the network backend is told and asked.
  * SPDX-License-Identifier: ISC
  *
  * One queue is used, and its keys are then the plain ones, however many there could
@@ -10,14 +10,6 @@
 #include <string.h>
 #include <xen/io/netif.h>
 
-/* For each step of a backend that is to let go. */
-#define PATIENCE LWT_S(5)
-/* For a program that blocks until it is connected; the host may have much to do. */
-#define START_PATIENCE LWT_S(30)
-/* Of a backend that leaves, or has left. */
-#define ENDING                                                       \
-  (XENBUS_IN(XenbusStateUnknown) | XENBUS_IN(XenbusStateClosing) |   \
-   XENBUS_IN(XenbusStateClosed))
 #define MTU 1500u
 #define MTU_MIN 68u
 
@@ -51,8 +43,10 @@ int lwt__netfront_mac(uint8_t mac[6], const char *text, size_t len)
 
 /* ---- Rings, grants, ports ------------------------------------------------------ */
 
-void lwt__netfront_disconnect(struct netfront *n)
+static void disconnect(struct front *f)
 {
+  struct netfront *n = netfront_of(f);
+
   lwt__port_free(&n->port);
   lwt__port_free(&n->rx_port);
   lwt__netfront_tx_stop(n);
@@ -61,10 +55,10 @@ void lwt__netfront_disconnect(struct netfront *n)
 
 static int make_rings(struct netfront *n)
 {
-  int error = lwt__port_alloc(&n->port, n->backend->domain);
+  int error = lwt__port_alloc(&n->port, n->front.backend->domain);
 
   if (!error && n->split)
-    error = lwt__port_alloc(&n->rx_port, n->backend->domain);
+    error = lwt__port_alloc(&n->rx_port, n->front.backend->domain);
   if (!error)
     error = lwt__netfront_tx_start(n);
   if (!error)
@@ -82,47 +76,60 @@ static const char *const keys[N_KEYS] = {
   "feature-ipv6-csum-offload", "multi-queue-max-queues"
 };
 
+/* Connections rely on what was there before a resume, and on no more. */
+static int keep(struct netfront *n, uint32_t offloads, uint16_t mtu)
+{
+  if (n->known && (n->netif.offloads & ~offloads || n->netif.mtu > mtu))
+    return LWT_ENOTSUP;
+  if (n->known)
+    return 0;
+  n->netif.offloads = offloads;
+  n->netif.mtu = mtu;
+  n->known = 1;
+  return 0;
+}
+
 /* Set what the device can.  Returns 0 or an error.  A device leaves checksums out for
  * both families or for none (lwt/netif.h). */
 static int use(struct netfront *n, const uint64_t found[], uint64_t mtu)
 {
   int csum = !found[NO_CSUM4] && found[CSUM6] == 1;
+  uint32_t offloads = LWT_NETIF_RX_CSUM | LWT_NETIF_RX_GRO;
 
   if (!found[RX_COPY])
     return LWT_ENOTSUP;
   n->sg = found[SG] == 1;
   n->split = found[SPLIT] == 1;
   n->queues = found[QUEUES] > 0;
-  n->netif.offloads = LWT_NETIF_RX_CSUM | LWT_NETIF_RX_GRO;
   if (csum)
-    n->netif.offloads |= LWT_NETIF_TX_CSUM;
+    offloads |= LWT_NETIF_TX_CSUM;
   if (csum && n->sg && found[TSO4] == 1)
-    n->netif.offloads |= LWT_NETIF_TX_TSO4;
+    offloads |= LWT_NETIF_TX_TSO4;
   if (csum && n->sg && found[TSO6] == 1)
-    n->netif.offloads |= LWT_NETIF_TX_TSO6;
+    offloads |= LWT_NETIF_TX_TSO6;
   if (mtu < MTU_MIN)
     return LWT_ERANGE;
   if (mtu > (n->sg ? NETFRONT_FRAME_MAX : XEN_PAGE) - NETFRONT_ETHER)
     mtu = (n->sg ? NETFRONT_FRAME_MAX : XEN_PAGE) - NETFRONT_ETHER;
-  n->netif.mtu = (uint16_t)mtu;
-  return 0;
+  return keep(n, offloads, (uint16_t)mtu);
 }
 
 static int read_keys(struct netfront *n)
 {
   uint64_t found[N_KEYS] = { 0 }, mtu = MTU;
+  const char *path = n->front.backend->path;
   struct lwt_xs_value *mac;
   int i, error;
 
   for (i = 0; i < N_KEYS; i++) {
-    error = lwt__xenbus_ask_number(n->backend->path, keys[i], UINT32_MAX, &found[i]);
+    error = lwt__xenbus_ask_number(path, keys[i], UINT32_MAX, &found[i]);
     if (error && error != LWT_ENOENT)
       return error;
   }
-  error = lwt__xenbus_ask_number(n->path, "mtu", UINT16_MAX, &mtu);
+  error = lwt__xenbus_ask_number(n->front.path, "mtu", UINT16_MAX, &mtu);
   if (error && error != LWT_ENOENT)
     return error;
-  error = lwt__xenbus_ask(n->path, "mac", &mac);
+  error = lwt__xenbus_ask(n->front.path, "mac", &mac);
   if (error)
     return error;
   error = lwt__netfront_mac(n->netif.mac, mac->bytes, mac->len);
@@ -159,13 +166,13 @@ static int write_keys(const struct netfront *n)
 
   for (i = 0; i < sizeof rows / sizeof *rows && !error; i++)
     if (rows[i].when)
-      error = lwt__xenbus_tell(n->path, rows[i].key, rows[i].value);
+      error = lwt__xenbus_tell(n->front.path, rows[i].key, rows[i].value);
   return error;
 }
 
-/* The backend waits for us: everything up to our state Connected. */
-static int offer(struct netfront *n)
+static int offer(struct front *f)
 {
+  struct netfront *n = netfront_of(f);
   int error = read_keys(n);
 
   if (!error)
@@ -175,154 +182,49 @@ static int offer(struct netfront *n)
   return error;
 }
 
-/* ---- Connecting -------------------------------------------------------------------- */
-
-/* Without a state of ours the backend would go on to look at the rings. */
-static void give_up(struct netfront *n)
+/* It said everything before. */
+static int accept(struct front *f)
 {
-  if (n->backend)
-    lwt__xenbus_tell(n->path, "state", XenbusStateClosed);
-  lwt__netfront_disconnect(n);
+  (void)f;
+  return 0;
 }
 
-struct connecting {
-  struct lwt_frame frame;
-  struct netfront *n;
-  struct xenbus_backend *backend;
-  struct lwt_error error;
-  unsigned state;
+/* ---- Its life -------------------------------------------------------------------- */
+
+static void up(struct front *f)
+{
+  struct netfront *n = netfront_of(f);
+
+  n->counts.connects++;
+  lwt__netfront_kick(n);
+  if (n->netif.up)
+    n->netif.up(n->netif.up_env);
+}
+
+static void lost(struct front *f)
+{
+  struct netfront *n = netfront_of(f);
+  struct lwt_resolver listener = n->listener;
+
+  n->input = NULL;
+  n->listener.lwt_private = NULL;
+  lwt_condition_fail(&n->writers, LWT_ENETDOWN, "netif_writable");
+  if (listener.lwt_private)
+    lwt_reject(&listener, LWT_ENETDOWN, "netif_listen");
+}
+
+static void free_device(struct front *f)
+{
+  lwt__free(netfront_of(f));
+}
+
+const struct front_ops lwt__netfront_ops = {
+  .what = "netfront",
+  .offer = offer,
+  .accept = accept,
+  .disconnect = disconnect,
+  .up = up,
+  .down = disconnect,
+  .lost = lost,
+  .free = free_device,
 };
-
-static void connecting_end(void *env)
-{
-  struct connecting *s = env;
-
-  if (s->n->state != NETFRONT_UP)
-    give_up(s->n);
-}
-
-/* The backend's state as soon as it is one of `set`; LWT_ESHUTDOWN after a resume. */
-static xenbus_state_p *wait_state(struct netfront *n, unsigned set)
-{
-  lwt_t *ps[] = {
-    LWT_UNTYPED(lwt__xenbus_wait(n->backend->path, set)),
-    lwt_condition_wait(&n->resumed, NULL),
-  };
-
-  return (xenbus_state_p *)lwt_pick(2, ps);
-}
-
-lwt_t *lwt__netfront_gone(struct netfront *n)
-{
-  return LWT_UNTYPED(wait_state(n, ENDING));
-}
-
-LWT_STEP connecting_step(struct lwt_frame *frame)
-{
-  struct connecting *s = (struct connecting *)frame;
-  int error;
-
-  lwt_begin(s);
-  lwt_defer(s, connecting_end, s);
-again:
-  lwt__netfront_disconnect(s->n);
-  lwt_await(s, &s->backend, lwt__xenbus_backend(s->n->path));
-  lwt__xenbus_free(s->n->backend);
-  s->n->backend = s->backend;
-  lwt_await(s, lwt__xenbus_switch(0, s->n->path, XenbusStateInitialising));
-  lwt_await(s, lwt__xenbus_wait(s->backend->path, XENBUS_IN(XenbusStateInitWait)));
-  error = offer(s->n);
-  if (error)
-    lwt_throw(s, error, "netfront");
-  lwt_await_error(s, &s->error, &s->state,
-                  wait_state(s->n, ENDING | XENBUS_IN(XenbusStateConnected)));
-  if (s->error.code == LWT_ESHUTDOWN)
-    goto again;
-  if (s->error.code)
-    lwt_throw(s, s->error.code, s->error.what);
-  if (s->state != XenbusStateConnected)
-    lwt_throw(s, LWT_ECONNREFUSED, "netfront");
-  s->n->state = NETFRONT_UP;
-  lwt_end(s);
-}
-
-lwt_t *lwt__netfront_connect(struct netfront *n)
-{
-  return LWT_GO(struct connecting, connecting_step, .n = n);
-}
-
-/* ---- At once ---------------------------------------------------------- */
-
-static int connect_by(struct netfront *n, uint64_t deadline)
-{
-  unsigned state;
-  int error = lwt__xenbus_find(n->path, &n->backend);
-
-  if (!error)
-    error = lwt__xenbus_tell(n->path, "state", XenbusStateInitialising);
-  if (!error)
-    error = lwt__xenbus_await(n->backend->path, XENBUS_IN(XenbusStateInitWait), deadline,
-                              &state);
-  if (!error)
-    error = offer(n);
-  if (!error)
-    error = lwt__xenbus_await(n->backend->path, ENDING | XENBUS_IN(XenbusStateConnected),
-                              deadline, &state);
-  if (!error && state != XenbusStateConnected)
-    error = LWT_ECONNREFUSED;
-  return error;
-}
-
-int lwt__netfront_connect_now(struct netfront *n)
-{
-  int error = connect_by(n, lwt__xen_now() + START_PATIENCE);
-
-  if (!error) {
-    n->state = NETFRONT_UP;
-    return 0;
-  }
-  give_up(n);
-  return error == LWT_ENOENT ? LWT_ENODEV : error;
-}
-
-/* ---- Leaving ---------------------------------------------------------- */
-
-struct leaving {
-  struct lwt_frame frame;
-  struct netfront *n;
-  struct lwt_error error;
-  unsigned i;
-};
-
-static const struct {
-  unsigned ours, theirs;
-} steps[] = {
-  { XenbusStateClosing, ENDING | XENBUS_IN(XenbusStateInitWait) },
-  { XenbusStateClosed, XENBUS_IN(XenbusStateUnknown) | XENBUS_IN(XenbusStateClosed) |
-                         XENBUS_IN(XenbusStateInitWait) },
-};
-
-LWT_STEP leaving_step(struct lwt_frame *frame)
-{
-  struct leaving *s = (struct leaving *)frame;
-
-  lwt_begin(s);
-  for (s->i = 0; s->i < 2; s->i++) {
-    lwt_await_error(s, &s->error,
-                    lwt__xenbus_switch(0, s->n->path, steps[s->i].ours));
-    if (!s->error.code)
-      lwt_await_error(s, &s->error,
-                      lwt_with_timeout(PATIENCE, LWT_UNTYPED(lwt__xenbus_wait(
-                                                   s->n->backend->path,
-                                                   steps[s->i].theirs))));
-    if (s->error.code == LWT_ECANCELED)
-      lwt_throw(s, LWT_ECANCELED, "netfront");
-  }
-  lwt__netfront_disconnect(s->n);
-  lwt_end(s);
-}
-
-lwt_t *lwt__netfront_leave(struct netfront *n)
-{
-  return LWT_GO(struct leaving, leaving_step, .n = n);
-}

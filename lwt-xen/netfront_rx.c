@@ -34,7 +34,7 @@ int lwt__netfront_rx_start(struct netfront *n)
 {
   struct netfront_rx *rx = &n->rx;
   void *page;
-  int error = lwt__grant_page(n->backend->domain, 0, &page, &rx->ring.ref);
+  int error = lwt__grant_page(n->front.backend->domain, 0, &page, &rx->ring.ref);
 
   if (error)
     return error;
@@ -42,7 +42,7 @@ int lwt__netfront_rx_start(struct netfront *n)
   rx->last = &rx->first;
   front_init(&rx->ring, page, NETFRONT_SLOTS);
   while (rx->pages < NETFRONT_SLOTS && !error) {
-    error = lwt__grant_page(n->backend->domain, 0, &rx->page[rx->pages],
+    error = lwt__grant_page(n->front.backend->domain, 0, &rx->page[rx->pages],
                             &rx->ref[rx->pages]);
     if (!error) {
       rx->free[rx->n_free++] = rx->pages;

@@ -44,7 +44,8 @@ static int have_ids(struct netfront *n, uint32_t free, uint32_t need)
 
     if (id == NETFRONT_SLOTS)
       return LWT_ENOBUFS;
-    error = lwt__grant_page(n->backend->domain, 1, &tx->id[id].page, &tx->id[id].ref);
+    error = lwt__grant_page(n->front.backend->domain, 1, &tx->id[id].page,
+                            &tx->id[id].ref);
     if (!error) {
       tx->pages++;
       put_id(tx, id);
@@ -57,7 +58,7 @@ int lwt__netfront_tx_start(struct netfront *n)
 {
   struct netfront_tx *tx = &n->tx;
   void *page;
-  int error = lwt__grant_page(n->backend->domain, 0, &page, &tx->ring.ref);
+  int error = lwt__grant_page(n->front.backend->domain, 0, &page, &tx->ring.ref);
 
   if (error)
     return error;
@@ -178,12 +179,12 @@ int lwt__netfront_send(struct netfront *n, struct lwt_buf *packet)
     n->netif.stats.tx_errors++;
     return error;
   }
-  if (n->state == NETFRONT_UP && front_room(&n->tx.ring) < slots &&
+  if (n->front.state == FRONT_UP && front_room(&n->tx.ring) < slots &&
       lwt__netfront_tx_reap(n) < 0) {
-    lwt__netfront_lose(n);
+    lwt__front_lose(&n->front);
     return LWT_ENETDOWN;
   }
-  if (n->state != NETFRONT_UP || front_room(&n->tx.ring) < slots ||
+  if (n->front.state != FRONT_UP || front_room(&n->tx.ring) < slots ||
       have_ids(n, free_ids(&n->tx), pages)) {
     n->netif.stats.tx_dropped++;
     return LWT_ENOBUFS;
