@@ -63,6 +63,8 @@ static void came_up(void *env)
   for (a = nif->addrs; a; a = a->next)
     if (a->addr.family == 4 && a->state != LWT_IP_TENTATIVE)
       net_acd_announce(a);
+    else if (a->addr.family == 6 && a->state != LWT_IP_TENTATIVE)
+      net_nd_announce(a);
 }
 
 /* Whatever name the device has, as text without surprises. */

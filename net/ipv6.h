@@ -137,6 +137,8 @@ void net_icmp6_no_neighbour(struct net_if *nif, const struct lwt_buf *packet);
 /* The message from its type on, checksum right; bytes are its first ones, all if
  * there are not more than NET_ND_LEN_MAX.  alert: it came with a router alert. */
 void net_nd_input(const struct net_ip_info *ip, const uint8_t *bytes, size_t len);
+/* Tell everybody on the link where an address is (RFC 4861 7.2.6). */
+void net_nd_announce(struct net_address *a);
 void net_ra_input(const struct net_ip_info *ip, const struct net_nd_repr *r);
 void net_redirect_input(const struct net_ip_info *ip, const struct net_nd_repr *r);
 void net_mld_input(const struct net_ip_info *ip, const uint8_t *bytes, size_t len);

@@ -64,6 +64,13 @@ static void advertise(struct net_address *a, const uint8_t dst[16])
                     net_nd_emit(&r, bytes));
 }
 
+void net_nd_announce(struct net_address *a)
+{
+  static const uint8_t any[16];
+
+  advertise(a, any);
+}
+
 /* ---- Input -------------------------------------------------------------- */
 
 /* About an address that we are still asking for ourselves.  Our own question that

@@ -33,6 +33,19 @@ static void test_solicited(void)
   lab_end();
 }
 
+/* The device is connected anew, as after a resume on Xen. */
+static void test_up(void)
+{
+  lab6_start(LWT_NET_IPV6_STATIC);
+  lab_device->up(lab_device->up_env);
+  settle();
+  got6("* LL>ff02::1 hops 255 na LL 1 at 01");
+  got6("* 2001:db8::1>ff02::1 hops 255 na 2001:db8::1 1 at 01");
+  got6("* arp who-has 10.0.0.2 tell 10.0.0.2");
+  quiet();
+  lab_end();
+}
+
 static struct lwt_udp *udp;
 static lwt_t *sent;
 
@@ -459,6 +472,7 @@ int main(void)
 {
   lwt_test_memory();
   test_solicited();
+  test_up();
   test_resolve();
   test_unresolved();
   test_echo();
