@@ -128,9 +128,10 @@ void lwt__lifecycle_start(void)
     return;
   watch.fired = fired;
   watch.path = CONTROL;
-  lwt__store_watch_add(&watch);
+  error = lwt__store_watch_add(&watch);
   parts[1].len = strlen(watch.token) + 1;
-  lwt__store_request(XS_WATCH, 0, parts, 2, NULL, NULL, &error);
+  if (!error)
+    lwt__store_request(XS_WATCH, 0, parts, 2, NULL, NULL, &error);
   tell(XS_WRITE, "control/feature-poweroff", "1", NULL);
   tell(XS_WRITE, "control/feature-reboot", "1", NULL);
   tell(XS_WRITE, "control/feature-suspend", "1", NULL);

@@ -140,10 +140,42 @@ static size_t sum(const struct store_part *parts, size_t n)
   return len;
 }
 
+/* With room for its parts, which are len bytes; NULL: no memory. */
+static struct request *make(uint32_t op, uint32_t tx, const struct store_part *parts,
+                            size_t n, size_t len)
+{
+  struct request *r = lwt__alloc(sizeof *r + len);
+  size_t i, at = 0;
+
+  if (!r)
+    return NULL;
+  memset(r, 0, sizeof *r);
+  r->op = op;
+  r->head = (struct xsd_sockmsg){ .type = op, .tx_id = tx, .len = (uint32_t)len };
+  r->len = (uint32_t)(sizeof r->head + len);
+  for (i = 0; i < n; at += parts[i++].len)
+    if (parts[i].len)
+      memcpy(r->payload + at, parts[i].bytes, parts[i].len);
+  return r;
+}
+
+static uint32_t submit(struct request *r)
+{
+  r->head.req_id = ++s.last_id ? s.last_id : ++s.last_id;
+  *s.last = r;
+  s.last = &r->next;
+  s.n++;
+  lwt__events_want(1);
+  if (!s.sending)
+    s.sending = r;
+  lwt__port_again(&s.port); /* sent at the end of the turn, with others */
+  return r->head.req_id;
+}
+
 uint32_t lwt__store_request(uint32_t op, uint32_t tx, const struct store_part *parts,
                             size_t n, store_done *done, void *env, int *error)
 {
-  size_t len = sum(parts, n), i, at = 0;
+  size_t len = sum(parts, n);
   struct request *r;
 
   *error = !s.port.number ? LWT_ENODEV
@@ -153,29 +185,14 @@ uint32_t lwt__store_request(uint32_t op, uint32_t tx, const struct store_part *p
                                         : 0;
   if (*error)
     return 0;
-  r = lwt__alloc(sizeof *r + len);
+  r = make(op, tx, parts, n, len);
   if (!r) {
     *error = LWT_ENOMEM;
     return 0;
   }
-  memset(r, 0, sizeof *r);
   r->done = done;
   r->env = env;
-  r->op = op;
-  r->head = (struct xsd_sockmsg){ op, ++s.last_id ? s.last_id : ++s.last_id, tx,
-                                  (uint32_t)len };
-  r->len = (uint32_t)(sizeof r->head + len);
-  for (i = 0; i < n; at += parts[i++].len)
-    if (parts[i].len)
-      memcpy(r->payload + at, parts[i].bytes, parts[i].len);
-  *s.last = r;
-  s.last = &r->next;
-  s.n++;
-  lwt__events_want(1);
-  if (!s.sending)
-    s.sending = r;
-  lwt__port_again(&s.port); /* sent at the end of the turn, with others */
-  return r->head.req_id;
+  return submit(r);
 }
 
 static struct request *find(uint32_t id)
@@ -393,14 +410,21 @@ void lwt__store_flush(uint64_t patience)
 
 /* ---- Watches ------------------------------------------------------------------ */
 
-void lwt__store_watch_add(struct store_watch *w)
+int lwt__store_watch_add(struct store_watch *w)
 {
+  struct store_part parts[] = { { w->path, strlen(w->path) + 1 }, { w->token, 0 } };
+
   snprintf(w->token, sizeof w->token, "w%llx", (unsigned long long)++s.tokens);
+  parts[1].len = strlen(w->token) + 1;
+  w->unwatch = make(XS_UNWATCH, 0, parts, 2, sum(parts, 2));
+  if (!w->unwatch)
+    return LWT_ENOMEM;
   w->next = s.watches;
   s.watches = w;
+  return 0;
 }
 
-void lwt__store_watch_remove(struct store_watch *w)
+void lwt__store_watch_remove(struct store_watch *w, int told)
 {
   struct store_watch **link = &s.watches;
 
@@ -408,6 +432,11 @@ void lwt__store_watch_remove(struct store_watch *w)
     link = &(*link)->next;
   if (*link)
     *link = w->next;
+  if (told && w->unwatch && s.port.number && !s.broken)
+    submit(w->unwatch);
+  else
+    lwt__free(w->unwatch);
+  w->unwatch = NULL;
 }
 
 /* ---- Start ---------------------------------------------------------------------- */

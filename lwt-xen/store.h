@@ -35,12 +35,15 @@ struct store_watch {
   void (*fired)(void *env, const char *path);
   void *env;
   const char *path; /* for a resume, which registers it again */
+  struct request *unwatch; /* made beforehand: it can always be said */
   char token[20];
 };
 /* Listen for events of the token, which is set here; registering it with xenstored
- * is a request of the caller's. */
-void lwt__store_watch_add(struct store_watch *w);
-void lwt__store_watch_remove(struct store_watch *w);
+ * is a request of the caller's.  Returns 0 or LWT_ENOMEM. */
+int lwt__store_watch_add(struct store_watch *w);
+/* No more of them.  told: xenstored may know of it, and is told that it is over;
+ * takes no memory, and none of the MAX_REQUESTS is in the way. */
+void lwt__store_watch_remove(struct store_watch *w, int told);
 
 /* For what cannot wait by a promise, as lwt_platform_netif(): ask, and block until
  * the answer is there; callbacks are held back.  text NULL: a path alone.  The value,

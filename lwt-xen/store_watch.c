@@ -103,9 +103,9 @@ static void fired(void *env, const char *path)
     lwt_reject(&next, LWT_ENOMEM, "xs_watch_next");
 }
 
-static void free_watch(struct lwt_xs_watch *w)
+static void free_watch(struct lwt_xs_watch *w, int told)
 {
-  lwt__store_watch_remove(&w->watch);
+  lwt__store_watch_remove(&w->watch, told);
   while (w->n--) {
     lwt__free(w->queue[w->head]);
     w->head = (w->head + 1) % WAITING;
@@ -116,14 +116,9 @@ static void free_watch(struct lwt_xs_watch *w)
 void lwt_xs_unwatch(void *watch)
 {
   struct lwt_xs_watch *w = watch;
-  const struct store_part parts[] = { { w->path, strlen(w->path) + 1 },
-                                      { w->watch.token, strlen(w->watch.token) + 1 } };
   struct lwt_resolver next = take_waiter(w);
-  int error;
 
-  /* If it cannot be sent, its events are for nobody. */
-  lwt__store_request(XS_UNWATCH, 0, parts, 2, NULL, NULL, &error);
-  free_watch(w);
+  free_watch(w, 1);
   lwt_reject(&next, LWT_ECONNABORTED, "xs_watch_next");
 }
 
@@ -138,7 +133,7 @@ static void opened(void *env, int error, struct lwt_xs_value *value)
     return;
   w->opened.lwt_private = NULL;
   if (error) {
-    free_watch(w);
+    free_watch(w, 1); /* it may have been without memory for the answer */
     lwt_reject(&r, error, "xs_watch");
   } else {
     lwt_fulfill_owned(&r, w, lwt_xs_unwatch);
@@ -179,13 +174,14 @@ lwt_xs_watch_p *lwt_xs_watch(const char *path)
     lwt__free(w);
     return p;
   }
-  lwt__store_watch_add(&w->watch);
+  error = lwt__store_watch_add(&w->watch);
   parts[1] = (struct store_part){ w->watch.token, strlen(w->watch.token) + 1 };
-  w->request = lwt__store_request(XS_WATCH, 0, parts, 2, opened, w, &error);
+  if (!error)
+    w->request = lwt__store_request(XS_WATCH, 0, parts, 2, opened, w, &error);
   if (!w->request) {
     struct lwt_resolver r = w->opened;
 
-    free_watch(w);
+    free_watch(w, 0);
     lwt_reject(&r, error, "xs_watch");
   }
   return p;

@@ -127,6 +127,12 @@ static void test_watches(void)
   is_int(code((lwt_t *)next), LWT_ECONNABORTED, "unwatch rejects who waits");
   code(lwt_xs_write_text(0, "data/x", "x"));
   is_int(store.unwatched, 1, "and says so");
+  is_int(lwt_run_value((lwt_t *)lwt_xs_watch("data/w"), &value).code, 0, "another");
+  lwt_test_fail(1, 1);
+  lwt_xs_unwatch(value);
+  lwt_test_fail_no_more();
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(store.unwatched, 2, "also without memory");
   lwt_drop((lwt_t *)lwt_xs_watch("data/w"));
   code(lwt_xs_write_text(0, "data/x", "x"));
 }
