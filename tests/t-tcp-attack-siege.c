@@ -334,5 +334,6 @@ int main(void)
   tiny();
   sockstress();
   out_of_order();
+  ok(!lwt_cleanup() && !in_use, "nothing is left at the end");
   return lwt_test_done();
 }

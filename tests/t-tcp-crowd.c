@@ -199,5 +199,6 @@ int main(void)
   lwt_set_allocator(counted, release);
   idle(number("TCP_CROWD", 10000));
   churn(number("TCP_CHURN", 20000));
+  ok(!lwt_cleanup() && !in_use, "nothing is left at the end");
   return lwt_test_done();
 }
