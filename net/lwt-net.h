@@ -41,7 +41,8 @@ enum lwt_net_tcp_option {
   LWT_NET_TCP_PACING = 32,   /* spread a window over its round trip */
   LWT_NET_TCP_TUNING = 64,   /* buffers that grow as they are needed */
   LWT_NET_TCP_COOKIES = 128, /* SYN cookies when max_half_open is reached */
-  LWT_NET_TCP_PLPMTUD = 256  /* look for the path's MTU (RFC 4821) */
+  LWT_NET_TCP_PLPMTUD = 256, /* look for the path's MTU (RFC 4821) */
+  LWT_NET_TCP_USER_TIMEOUT = 512 /* tell and heed user timeouts (RFC 5482) */
 };
 
 enum lwt_net_ipv6 {
@@ -102,7 +103,8 @@ struct lwt_net_config {
   uint64_t tcp_rto_min;         /* retransmission timeout, default 200 ms */
   uint64_t tcp_delayed_ack;     /* default 40 ms, less than 500 ms */
   uint32_t tcp_without;         /* enum lwt_net_tcp_option: not to be used */
-  uint32_t tcp_with;            /* LWT_NET_TCP_ECN: ask for it when connecting */
+  uint32_t tcp_with;            /* LWT_NET_TCP_ECN: ask for it when connecting;
+                                   LWT_NET_TCP_USER_TIMEOUT */
   const char *tcp_congestion;   /* "cubic" (default) or "newreno" */
 };
 

@@ -29,6 +29,12 @@ LWT_API int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle,
  * then the connection ends with LWT_ETIMEDOUT. */
 LWT_API int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration);
 
+/* The user timeout option (RFC 5482; config: tcp_with): tell the peer our timeout,
+ * now and when it is set, and heed what the peer tells of its one: ours is the longer
+ * of both then, at least 100 s and at most an hour, unless the program has set it by
+ * the function above.  Off at first. */
+LWT_API int lwt_net_tcp_user_timeout_option(struct lwt_flow *flow, int on);
+
 /* The congestion control of the connection from now on, "cubic" or "newreno"
  * (config: tcp_congestion); cwnd stays.  LWT_EINVAL: there is no such one. */
 LWT_API int lwt_net_tcp_congestion(struct lwt_flow *flow, const char *name);
@@ -65,6 +71,7 @@ struct lwt_net_tcp_info {
   uint64_t sent_again;    /* segments */
   uint64_t delivered;     /* bytes that the peer is known to have got */
   uint64_t srtt, rttvar, rto, min_rtt; /* ns; min_rtt 0: not known */
+  uint64_t user_timeout;  /* ns, what both ends have agreed on */
   uint8_t reordering;     /* the path reorders */
   uint8_t reordering_window; /* in quarters of min_rtt */
   uint8_t sack, timestamps, ecn, scale_out, scale_in; /* what was agreed on */

@@ -11,6 +11,7 @@
  *   tcp_cookie.c    handshakes without memory
  *   tcp_path.c      paths that swallow large segments
  *   tcp_log.c       what happened, for programs
+ *   tcp_uto.c       user timeouts that both ends know of
  *   tcp_tune.c      buffers that grow as they are needed
  *   tcp_conn.c      a connection's life: made, closed, settled, freed
  *   tcp_flow.c      what the program calls (lwt/flow.h)
@@ -72,7 +73,8 @@ enum {
   TCP_OPT_SACK_OK = LWT_NET_TCP_SACK,
   TCP_OPT_MSS = 8,
   TCP_OPT_ALL = 15,
-  TCP_OPT_ECN = 16 /* no option: what the flags of the SYNs agreed on */
+  TCP_OPT_ECN = 16, /* no option: what the flags of the SYNs agreed on */
+  TCP_OPT_UTO = 32  /* the user timeout (RFC 5482) */
 };
 
 struct tcp_repr {
@@ -85,6 +87,7 @@ struct tcp_repr {
   uint8_t scale;
   uint8_t n_sacks;
   uint16_t urgent;   /* the pointer, with TCP_URG */
+  uint16_t uto;      /* the field of that option */
   uint8_t ce;        /* the packet was marked (RFC 3168) */
   uint32_t tsval, tsecr;
   struct tcp_range sacks[TCP_SACKS];
@@ -240,6 +243,9 @@ struct tcp_conn {
   unsigned ecn_echo : 1;    /* a mark came: ECE until CWR comes */
   unsigned ecn_cwr : 1;     /* new data says CWR */
   unsigned partial : 1;     /* a partial ACK has restarted the timer */
+  unsigned uto_on : 1;      /* user timeouts are told and heeded */
+  unsigned uto_due : 1;     /* the next bare ACK tells ours */
+  unsigned uto_fixed : 1;   /* the program has set it */
 
   /* Sending. */
   uint32_t iss, snd_una, snd_nxt;
@@ -304,6 +310,7 @@ struct tcp_conn {
   uint64_t t_loss;          /* RACK's reordering timer, or a tail loss probe */
   struct net_timer timer;   /* the earliest of them */
   uint64_t user_timeout, keep_idle, keep_interval;
+  uint64_t uto_ours;        /* user_timeout before the peer had a say */
   uint8_t tos;              /* differentiated services, upper six bits */
   uint64_t linger;          /* LWT_NEVER: as long as it takes */
   uint8_t keep_count, keep_sent;
@@ -578,6 +585,16 @@ static inline void net_tcp_log(struct tcp_conn *c, enum tcp_event what)
 int net_tcp_black_hole(struct tcp_conn *c);
 /* Everything arrived: after a while larger segments may be tried again. */
 void net_tcp_path_retry(struct tcp_conn *c);
+
+/* ---- tcp_uto.c --------------------------------------------------------- */
+
+void net_tcp_uto_init(struct tcp_conn *c);
+/* A timeout as the option has it. */
+uint16_t net_tcp_uto_field(uint64_t timeout);
+/* Add ours to a header. */
+void net_tcp_uto_emit(struct tcp_conn *c, struct tcp_repr *r);
+/* A segment that was taken has the option. */
+void net_tcp_uto_input(struct tcp_conn *c, const struct tcp_repr *r);
 
 /* ---- tcp_tune.c -------------------------------------------------------- */
 

@@ -35,6 +35,7 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   net_tcp_tune_init(c);
   c->linger = LWT_NEVER;
   c->user_timeout = s->config.tcp_user_timeout;
+  net_tcp_uto_init(c);
   c->rto = TCP_RTO_INITIAL;
   c->t_rexmit = c->t_delack = c->t_keep = c->t_retry = c->t_loss = LWT_NEVER;
   c->progress = c->last_receive = s->now;

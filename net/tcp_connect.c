@@ -131,22 +131,6 @@ int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle, uint64_t interva
   return 0;
 }
 
-int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration)
-{
-  struct tcp_conn *c = conn_of(flow);
-
-  if (!c)
-    return LWT_ENOTSUP;
-  if (!duration)
-    return LWT_EINVAL;
-  c->user_timeout = duration;
-  if (c->stack && c->t_rexmit != LWT_NEVER && c->progress + duration < c->t_rexmit) {
-    c->t_rexmit = c->progress + duration;
-    net_tcp_timer_update(c);
-  }
-  return 0;
-}
-
 int lwt_net_tcp_linger(struct lwt_flow *flow, uint64_t duration)
 {
   struct tcp_conn *c = conn_of(flow);
@@ -225,7 +209,7 @@ int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info)
     .urgent = c->urgent && seq_gt(c->rcv_up, at) ? c->rcv_up - at : 0,
     .retransmits = c->retransmits, .sent_again = c->sent_again,
     .delivered = c->delivered, .srtt = c->srtt, .rttvar = c->rttvar,
-    .rto = net_tcp_rto(c), .min_rtt = c->rack.min_rtt,
+    .rto = net_tcp_rto(c), .user_timeout = c->user_timeout, .min_rtt = c->rack.min_rtt,
     .reordering = c->rack.reordering, .reordering_window = c->rack.mult,
     .sack = c->sack_on, .timestamps = c->ts_on, .ecn = c->ecn_on,
     .scale_out = c->snd_scale, .scale_in = c->rcv_scale

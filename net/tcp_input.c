@@ -24,6 +24,8 @@ static void take_syn(struct tcp_conn *c, const struct tcp_repr *r)
   c->ts_recent = r->tsval;
   c->ts_recent_time = c->stack->now;
   c->scale_on = !!(both & TCP_OPT_SCALE);
+  if (r->options & TCP_OPT_UTO)
+    net_tcp_uto_input(c, r);
   c->ecn_on = (r->flags & (TCP_ACK | TCP_ECE | TCP_CWR)) == (TCP_ACK | TCP_ECE) &&
               c->stack->config.tcp_with & LWT_NET_TCP_ECN && !c->syn_lost;
   if (c->scale_on) {
@@ -371,6 +373,8 @@ void net_tcp_conn_input(struct tcp_conn *c, const struct tcp_repr *r,
   }
   if (c->ecn_on && (r->ce || r->flags & (TCP_ECE | TCP_CWR)))
     net_tcp_ecn_input(c, r);
+  if (r->options & TCP_OPT_UTO)
+    net_tcp_uto_input(c, r);
   if (r->flags & TCP_URG)
     input_urgent(c, r);
   if (r->len || r->flags & TCP_FIN) {

@@ -72,6 +72,10 @@ static void send_syn_ack(struct tcp_half *h)
   r.scale = net_tcp_scale_for(s->config.tcp_receive);
   r.tsval = net_tcp_ts_now(s, h->ts_offset);
   r.tsecr = h->ts_recent;
+  if (s->config.tcp_with & LWT_NET_TCP_USER_TIMEOUT) {
+    r.options |= TCP_OPT_UTO;
+    r.uto = net_tcp_uto_field(s->config.tcp_user_timeout);
+  }
   net_tcp_send_bare(s, &h->node.tuple, &r);
 }
 

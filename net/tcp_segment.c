@@ -183,6 +183,8 @@ void net_tcp_send_ack(struct tcp_conn *c)
   fill_in(c, &r, c->snd_nxt, TCP_ACK);
   if (c->log)
     net_tcp_log_event(c, TCP_LOG_ACK, c->rcv_nxt - c->irs, c->rcv_adv - c->irs);
+  if (c->uto_due)
+    net_tcp_uto_emit(c, &r);
   if (c->dsack.start != c->dsack.end) {
     r.sacks[r.n_sacks++] = c->dsack;
     c->dsack.end = c->dsack.start;
@@ -190,10 +192,12 @@ void net_tcp_send_ack(struct tcp_conn *c)
   if (c->sack_on && c->reass.head)
     r.n_sacks += (uint8_t)net_tcp_reass_sacks(&c->reass, r.sacks + r.n_sacks,
                                               TCP_SACKS - r.n_sacks);
-  if (!send(c, &r))
-    acknowledged(c);
-  else
+  if (send(c, &r)) {
     c->ack_now = 1;
+    return;
+  }
+  acknowledged(c);
+  c->uto_due = 0;
 }
 
 void net_tcp_send_probe(struct tcp_conn *c)
@@ -260,6 +264,8 @@ int net_tcp_send_syn(struct tcp_conn *c)
   r.scale = net_tcp_scale_for(c->stack->config.tcp_receive);
   r.tsval = net_tcp_ts_now(c->stack, c->ts_offset);
   r.tsecr = c->ts_recent;
+  if (c->uto_on)
+    net_tcp_uto_emit(c, &r);
   c->rcv_adv = c->rcv_nxt + window;
   return send(c, &r);
 }

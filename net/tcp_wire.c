@@ -2,13 +2,14 @@
  * SPDX-License-Identifier: ISC
  *
  * No state; RFC 9293 3.1 and 3.2, RFC 7323 (window scale, timestamps),
- * RFC 2018 (SACK).
+ * RFC 2018 (SACK), RFC 5482 (user timeout).
  */
 #include "tcp.h"
 
 #include <string.h>
 
-enum { KIND_END, KIND_NOP, KIND_MSS, KIND_SCALE, KIND_SACK_OK, KIND_SACK, KIND_TS = 8 };
+enum { KIND_END, KIND_NOP, KIND_MSS, KIND_SCALE, KIND_SACK_OK, KIND_SACK, KIND_TS = 8,
+       KIND_USER_TIMEOUT = 28 };
 
 static void parse_sacks(struct tcp_repr *r, const uint8_t *p, uint32_t len)
 {
@@ -50,6 +51,12 @@ static void parse_option(struct tcp_repr *r, uint8_t kind, const uint8_t *p,
       r->tsval = net_get32(p);
       r->tsecr = net_get32(p + 4);
       r->options |= TCP_OPT_TS;
+    }
+    break;
+  case KIND_USER_TIMEOUT:
+    if (len == 2) {
+      r->uto = net_get16(p);
+      r->options |= TCP_OPT_UTO;
     }
     break;
   }
@@ -132,6 +139,8 @@ static uint32_t fixed_len(const struct tcp_repr *r)
     len += 12;
   if (r->options & TCP_OPT_SACK_OK)
     len += 4;
+  if (r->options & TCP_OPT_UTO)
+    len += 4;
   return len;
 }
 
@@ -186,6 +195,12 @@ static uint8_t *emit_options(const struct tcp_repr *r, uint8_t *p)
     net_put32(p, r->tsval);
     net_put32(p + 4, r->tsecr);
     p += 8;
+  }
+  if (r->options & TCP_OPT_UTO) {
+    *p++ = KIND_USER_TIMEOUT;
+    *p++ = 4;
+    net_put16(p, r->uto);
+    p += 2;
   }
   if (r->n_sacks)
     p = emit_sacks(r, p);

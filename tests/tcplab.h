@@ -11,7 +11,8 @@
  *
  * A segment: flags (S F R P A, E and C for ECE and CWR), sequence number, then what
  * applies of
- *   ack N   win N   len N   'text'   mss N   ws N   sok   ts V/E   sack A-B ...
+ *   ack N   win N   len N   'text'   mss N   ws N   sok   ts V/E   uto N
+ *   sack A-B ...
  * in this order.  Numbers are relative: a side's SYN is 0, its first timestamp
  * too.  `len` stands for bytes of the pattern that pattern() gives.
  */
@@ -126,6 +127,9 @@ static void lab_parse(struct tcp_repr *r, char *line, char **payload)
     } else if (!strcmp(word, "ws")) {
       r->options |= TCP_OPT_SCALE;
       r->scale = (uint8_t)atoi(value);
+    } else if (!strcmp(word, "uto")) {
+      r->options |= TCP_OPT_UTO;
+      r->uto = (uint16_t)strtoul(value, NULL, 0);
     } else if (!strcmp(word, "ts")) {
       r->options |= TCP_OPT_TS;
       r->tsval = PEER_TS + (uint32_t)strtol(value, &value, 10);
@@ -179,6 +183,8 @@ static void lab_say_options(const struct tcp_repr *r)
   if (r->options & TCP_OPT_TS)
     lab_say(" ts %d/%d", (int)(r->tsval - our_ts),
             r->tsecr ? (int)(r->tsecr - PEER_TS) : 0);
+  if (r->options & TCP_OPT_UTO)
+    lab_say(" uto %u", r->uto);
   for (i = 0; i < r->n_sacks; i++)
     lab_say("%s %u-%u", i ? "" : " sack", r->sacks[i].start - PEER_ISS,
             r->sacks[i].end - PEER_ISS);
