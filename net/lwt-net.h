@@ -196,6 +196,8 @@ struct lwt_net_config {
   X(tcp_ecn_reduced)  /* reactions to marks of our segments */                \
   X(tcp_paced)        /* times that a burst was held back */                  \
   X(tcp_black_holes)  /* times that segments became smaller for silence */    \
+  X(tcp_path_probes)  /* larger segments, to learn whether they arrive */     \
+  X(tcp_path_raised)  /* times that they did */                               \
   X(tcp_probes)       /* of a closed window */                                \
   X(tcp_keepalives)                                                           \
   X(tcp_out_of_order)                                                         \

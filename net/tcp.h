@@ -9,7 +9,7 @@
  *   tcp_table.c     the four-tuples in use, ports
  *   tcp_listen.c    listeners, half-open connections
  *   tcp_cookie.c    handshakes without memory
- *   tcp_path.c      paths that swallow large segments
+ *   tcp_path.c      the path's MTU, by what arrives
  *   tcp_log.c       what happened, for programs
  *   tcp_uto.c       user timeouts that both ends know of
  *   tcp_tune.c      buffers that grow as they are needed
@@ -255,7 +255,9 @@ struct tcp_conn {
   uint32_t burst;           /* bytes that the device cuts into segments of mss */
   uint32_t peer_mss;        /* what the peer said */
   uint32_t path_mss;        /* what seems to arrive (tcp_path.c); 0: all does */
-  uint64_t path_time;       /* since when */
+  uint32_t path_high;       /* what is larger does not arrive; 0: not known */
+  uint32_t probe_mss, probe_end; /* a larger one is out; 0: none */
+  uint64_t path_time;       /* when a larger one may be tried */
   uint32_t snd_small;       /* end of the last partial segment (Nagle) */
   uint32_t buffer;          /* bytes that may be queued */
   uint32_t cwnd, ssthresh;
@@ -314,6 +316,7 @@ struct tcp_conn {
   uint8_t tos;              /* differentiated services, upper six bits */
   uint64_t linger;          /* LWT_NEVER: as long as it takes */
   uint8_t keep_count, keep_sent;
+  uint8_t probe_fails;      /* of the present size */
   uint8_t retransmits;      /* of the present segment */
   uint8_t challenges;
   uint64_t challenge_time;
@@ -441,6 +444,8 @@ static inline void net_tcp_wake(struct tcp_conn *c)
 
 /* A connection for node.tuple, in the table, all timers off; NULL. */
 struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t);
+/* What the interface, the path as far as IP knows it and the peer take. */
+uint32_t net_tcp_conn_most(const struct tcp_conn *c);
 /* The path's MTU or the options are known: sets mss. */
 void net_tcp_conn_mss(struct tcp_conn *c);
 /* Both sides know each other: congestion control begins, the program is told. */
@@ -533,6 +538,8 @@ void net_tcp_output_probe(struct tcp_conn *c);
 /* Send one segment to learn whether the last ones have arrived: a new one if
  * there is one, else the last once more.  Returns 1 if it was sent; *again. */
 int net_tcp_output_tail(struct tcp_conn *c, int *again);
+/* Send one new segment of len bytes, which the queue has.  Returns 1 if it was sent. */
+int net_tcp_output_sized(struct tcp_conn *c, uint32_t len);
 /* The window that the receive buffer allows now, SWS avoidance included:
  * moves rcv_adv and returns the field for the header. */
 uint16_t net_tcp_window(struct tcp_conn *c);
@@ -583,8 +590,16 @@ static inline void net_tcp_log(struct tcp_conn *c, enum tcp_event what)
 /* The same segment timed out again: perhaps it is too large for the path, and
  * nobody says so.  Returns 1 if segments are smaller now. */
 int net_tcp_black_hole(struct tcp_conn *c);
-/* Everything arrived: after a while larger segments may be tried again. */
-void net_tcp_path_retry(struct tcp_conn *c);
+/* An ICMP error, or what is remembered of one, has made mss smaller. */
+void net_tcp_path_limited(struct tcp_conn *c);
+/* While path_mss is not 0, before new data is sent: perhaps a larger segment goes
+ * first.  Returns its bytes. */
+uint32_t net_tcp_path_search(struct tcp_conn *c, uint32_t pipe);
+/* A probe is out and something is lost.  Returns 1 if it is only the probe: it is
+ * sent again in pieces, and nothing else follows. */
+int net_tcp_path_lost(struct tcp_conn *c);
+/* A probe is out and a timeout has come. */
+void net_tcp_path_timeout(struct tcp_conn *c);
 
 /* ---- tcp_uto.c --------------------------------------------------------- */
 

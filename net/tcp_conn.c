@@ -11,6 +11,8 @@
  */
 #include "tcp.h"
 
+#include "routes.h"
+
 #include <string.h>
 
 /* ---- Made -------------------------------------------------------------- */
@@ -63,7 +65,7 @@ static uint32_t burst(const struct tcp_conn *c)
   return (65535 - 60 - TCP_HEADER_MAX) / c->mss * c->mss;
 }
 
-void net_tcp_conn_mss(struct tcp_conn *c)
+uint32_t net_tcp_conn_most(const struct tcp_conn *c)
 {
   uint32_t mss = net_tcp_our_mss(c->stack, &c->remote);
   uint32_t peer = c->peer_mss;
@@ -72,7 +74,13 @@ void net_tcp_conn_mss(struct tcp_conn *c)
     peer = c->remote.family == 6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT4;
   if (peer < TCP_MSS_MIN)
     peer = TCP_MSS_MIN;
-  mss = mss < peer ? mss : peer;
+  return mss < peer ? mss : peer;
+}
+
+void net_tcp_conn_mss(struct tcp_conn *c)
+{
+  uint32_t mss = net_tcp_conn_most(c);
+
   if (c->path_mss && c->path_mss < mss)
     mss = c->path_mss;
   c->mss = c->ts_on ? mss - 12 : mss; /* MUST-16 */
@@ -90,6 +98,8 @@ void net_tcp_conn_established(struct tcp_conn *c)
   if (c->syn_lost && c->rto < LWT_S(3)) /* RFC 6298 5.7 */
     c->rto = LWT_S(3);
   net_tcp_conn_mss(c);
+  if (net_path_mtu(c->stack, &c->remote))
+    net_tcp_path_limited(c);
   c->rack.fack = c->ecn_end = c->snd_una;
   net_tcp_cc_init(c);
   net_tcp_wake(c);

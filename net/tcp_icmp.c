@@ -24,6 +24,7 @@ static void too_big(struct tcp_conn *c, uint16_t mtu)
   net_tcp_conn_mss(c);
   if (c->mss >= mss || c->state <= TCP_SYN_RCVD)
     return;
+  net_tcp_path_limited(c);
   net_tcp_loss_enter(c);
   net_tcp_sent_lose(c, c->snd_una, c->snd_nxt);
   c->undo.valid = 0;

@@ -217,11 +217,11 @@ static void send_some(struct tcp_conn *c)
 {
   uint32_t pipe = net_tcp_pipe(c);
 
-  if (c->path_mss && c->snd_nxt == c->snd_una)
-    net_tcp_path_retry(c);
   c->cwnd_limited = 0;
   if (c->mode != TCP_OPEN && send_lost(c, &pipe))
     return;
+  if (c->path_mss)
+    pipe += net_tcp_path_search(c, pipe);
   send_new(c, pipe);
 }
 
@@ -310,6 +310,20 @@ void net_tcp_output_probe(struct tcp_conn *c)
   if (fin)
     c->state = c->state == TCP_ESTABLISHED ? TCP_FIN_WAIT_1
                : c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : c->state;
+}
+
+int net_tcp_output_sized(struct tcp_conn *c, uint32_t len)
+{
+  int code;
+
+  c->mss = len; /* else the device would cut it */
+  code = net_tcp_send_data(c, c->snd_nxt, len, 0);
+  net_tcp_conn_mss(c);
+  if (code)
+    return 0;
+  advance(c, len, 0);
+  c->pace_credit -= len;
+  return 1;
 }
 
 int net_tcp_output_tail(struct tcp_conn *c, int *again)

@@ -49,6 +49,8 @@ uint32_t net_tcp_flight(const struct tcp_conn *c)
 
 void net_tcp_recovery_enter(struct tcp_conn *c)
 {
+  if (c->probe_mss && net_tcp_path_lost(c))
+    return;
   c->stack->stats.tcp_fast_recovery++;
   net_tcp_log(c, TCP_LOG_RECOVERY);
   lwt_trace_instant("tcp", "recovery", c->snd_una - c->iss);
@@ -71,6 +73,8 @@ void net_tcp_loss_enter(struct tcp_conn *c)
 {
   enum tcp_mode was = (enum tcp_mode)c->mode;
 
+  if (c->probe_mss)
+    net_tcp_path_timeout(c);
   net_tcp_log(c, TCP_LOG_TIMEOUT);
   lwt_trace_instant("tcp", "timeout", c->snd_una - c->iss);
   /* ssthresh is held while the same segment times out again (RFC 5681 3.1). */

@@ -59,6 +59,7 @@ static int outcome(struct tcp_conn *c, int code)
     net_tcp_conn_mss(c);
     if (c->mss >= mss)
       return 0;
+    net_tcp_path_limited(c);
     c->t_retry = c->stack->now;
     return code;
   default:

@@ -34,7 +34,7 @@ static void active(void)
   out("PA 1 ack 1 win 65535 'x'");
   in("A 1 ack 2 win 60000 'y'");
   advance(LWT_MS(40));
-  out("A 2 ack 2 win 65535");
+  out("A 2 ack 2 win 65534");
   lab_end();
 }
 
@@ -51,10 +51,10 @@ static void passive(void)
   is_int(timeout(), 300, "the peer's, from the ACK");
   in("PA 1 ack 1 win 60000 'y'");
   advance(LWT_MS(40));
-  out("A 1 ack 2 win 65535 uto 150");
+  out("A 1 ack 2 win 65534 uto 150");
   in("PA 2 ack 1 win 60000 'y'");
   advance(LWT_MS(40));
-  out("A 1 ack 3 win 65535");
+  out("A 1 ack 3 win 65533");
   lab_end();
 }
 
