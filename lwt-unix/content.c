@@ -5,6 +5,10 @@
  * what needs the disk goes through libuv's thread pool, where a call that has
  * begun cannot be cancelled: its promise leaves it behind, and it holds its
  * entry and the directory until it is through.
+ *
+ * Small files stay open for a while, as many as KEPT at most: what is asked for again
+ * takes one call to see that the path still leads to that very file, unchanged, instead
+ * of three.  An unlinked one may keep its KEPT_SIZE bytes on the disk so long.
  */
 #define _GNU_SOURCE /* preadv2, O_PATH */
 #include "unix.h"
@@ -18,19 +22,24 @@
 #include <unistd.h>
 
 #define READ_PAGES 32 /* at a time */
+#define KEPT 32u
+#define KEPT_SIZE (64u << 10)
 
 struct content {
   struct lwt_content content;
   int dir;
   uint8_t no_nowait; /* the file system cannot RWF_NOWAIT */
+  uint8_t freed;
   unsigned refs;
+  struct entry *kept[KEPT]; /* each at a place that its path gives */
 };
 
 struct entry {
   struct lwt_entry entry;
   struct content *content;
-  int fd;
+  struct lwt__file file;
   unsigned refs;
+  char path[];
 };
 
 /* An open or a read in the thread pool. */
@@ -67,7 +76,7 @@ static void entry_unref(struct entry *e)
 {
   if (--e->refs)
     return;
-  close(e->fd);
+  close(e->file.fd);
   content_unref(e->content);
   lwt__free(e);
 }
@@ -137,9 +146,44 @@ static struct lwt_resolver job_end(struct job *j, int started)
 
 /* ---- Opening ----------------------------------------------------------- */
 
-static struct entry *entry_new(struct content *c, const struct lwt__file *file)
+static struct entry **kept_at(struct content *c, const char *path)
 {
-  struct entry *e = lwt__alloc(sizeof *e);
+  uint32_t h = 2166136261u; /* FNV-1a */
+
+  for (; *path; path++)
+    h = (h ^ (uint8_t)*path) * 16777619u;
+  return &c->kept[(h ^ h >> 16) % KEPT];
+}
+
+static void keep(struct content *c, struct entry *e)
+{
+  struct entry **at = kept_at(c, e->path);
+
+  if (e->file.size > KEPT_SIZE || c->freed)
+    return;
+  if (*at)
+    entry_unref(*at);
+  *at = e;
+  e->refs++;
+}
+
+static void forget(struct content *c)
+{
+  struct entry *e;
+  unsigned i;
+
+  for (i = 0; i < KEPT; i++)
+    if ((e = c->kept[i])) {
+      c->kept[i] = NULL;
+      entry_unref(e);
+    }
+}
+
+static struct entry *entry_new(struct content *c, const struct lwt__file *file,
+                               const char *path)
+{
+  size_t size = strlen(path) + 1;
+  struct entry *e = lwt__alloc(sizeof *e + size);
 
   if (!e) {
     close(file->fd);
@@ -149,9 +193,11 @@ static struct entry *entry_new(struct content *c, const struct lwt__file *file)
   e->entry.mtime = file->mtime;
   e->entry.etag = file->etag;
   e->content = c;
-  e->fd = file->fd;
+  e->file = *file;
   e->refs = 1;
+  memcpy(e->path, path, size);
   c->refs++;
+  keep(c, e);
   return e;
 }
 
@@ -171,7 +217,7 @@ static void on_opened(uv_work_t *work, int status)
   struct entry *e = NULL;
   int error = status ? LWT_ECANCELED : j->error;
 
-  if (!error && !(e = entry_new(c, &file)))
+  if (!error && !(e = entry_new(c, &file, j->path)))
     error = LWT_ENOMEM;
   r = job_end(j, 1);
   if (error)
@@ -206,15 +252,24 @@ static lwt_t *open_in_pool(struct content *c, const char *path)
 static lwt_entry_p *content_open(struct lwt_content *content, const char *path)
 {
   struct content *c = content_of(content);
+  struct entry *e = *kept_at(c, path);
   struct lwt__file file;
-  struct entry *e;
-  int error = lwt__open_beneath(c->dir, path, 1, &file);
+  int error;
 
+  if (e && !strcmp(e->path, path) && lwt__same_file(c->dir, path, &e->file)) {
+    e->refs++;
+    return (lwt_entry_p *)lwt_return_owned(e, drop_entry);
+  }
+  error = lwt__open_beneath(c->dir, path, 1, &file);
+  if (error == LWT_EMFILE) {
+    forget(c);
+    error = lwt__open_beneath(c->dir, path, 1, &file);
+  }
   if (error == LWT_EAGAIN)
     return (lwt_entry_p *)open_in_pool(c, path);
   if (error)
     return lwt_entry_p_fail(error, "content_open");
-  if (!(e = entry_new(c, &file)))
+  if (!(e = entry_new(c, &file, path)))
     return lwt_entry_p_fail(LWT_ENOMEM, "content_open");
   return (lwt_entry_p *)lwt_return_owned(e, drop_entry);
 }
@@ -268,8 +323,8 @@ static lwt_t *read_in_pool(struct entry *e, struct lwt_buf *chain, uint64_t offs
     return p ? p : lwt_fail(LWT_ENOMEM, "content_read");
   }
   j->uv.fs.data = j;
-  error = uv_fs_read(u->loop, &j->uv.fs, e->fd, bufs, (unsigned)slices_of(chain, bufs),
-                     (int64_t)offset, on_read);
+  error = uv_fs_read(u->loop, &j->uv.fs, e->file.fd, bufs,
+                     (unsigned)slices_of(chain, bufs), (int64_t)offset, on_read);
   if (error) {
     uv_fs_req_cleanup(&j->uv.fs);
     lwt_buf_free(chain);
@@ -294,7 +349,7 @@ static ssize_t read_cached(struct entry *e, struct lwt_buf *chain, uint64_t offs
 
   if (e->content->no_nowait)
     return 0;
-  got = preadv2(e->fd, (struct iovec *)(void *)bufs, slices_of(chain, bufs),
+  got = preadv2(e->file.fd, (struct iovec *)(void *)bufs, slices_of(chain, bufs),
                 (off_t)offset, RWF_NOWAIT);
   if (got < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
     e->content->no_nowait = 1;
@@ -341,7 +396,11 @@ static void content_close(struct lwt_content *content, struct lwt_entry *entry)
 
 static lwt_t *content_free(struct lwt_content *content)
 {
-  content_unref(content_of(content));
+  struct content *c = content_of(content);
+
+  c->freed = 1;
+  forget(c);
+  content_unref(c);
   return lwt_return(NULL);
 }
 
@@ -359,6 +418,7 @@ static int open_directory(const char *name, struct lwt_content **content)
 
   if (!c)
     return LWT_ENOMEM;
+  memset(c, 0, sizeof *c);
   c->dir = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (c->dir < 0) {
     error = lwt__unix_errno();
@@ -366,7 +426,6 @@ static int open_directory(const char *name, struct lwt_content **content)
     return error;
   }
   c->content.ops = &content_ops;
-  c->no_nowait = 0;
   c->refs = 1;
   *content = &c->content;
   return 0;

@@ -139,7 +139,24 @@ static int examine(struct lwt__file *file)
   file->size = (uint64_t)st.st_size;
   file->mtime = st.st_mtim.tv_sec;
   file->etag = etag_of(&st);
+  file->dev = st.st_dev;
+  file->ino = st.st_ino;
+  file->mode = st.st_mode;
+  file->changed = st.st_ctim;
   return 0;
+}
+
+/* Names that have moved meanwhile may lead to the same file in another way, which was
+ * found to be allowed before.  The tag has size and time of modification: two changes
+ * may have the same time. */
+int lwt__same_file(int dir, const char *path, const struct lwt__file *file)
+{
+  struct stat st;
+
+  return !fstatat(dir, path, &st, 0) && st.st_dev == file->dev &&
+    st.st_ino == file->ino && st.st_mode == file->mode && etag_of(&st) == file->etag &&
+    st.st_ctim.tv_sec == file->changed.tv_sec &&
+    st.st_ctim.tv_nsec == file->changed.tv_nsec;
 }
 
 int lwt__open_beneath(int dir, const char *path, int cached, struct lwt__file *file)

@@ -188,10 +188,16 @@ struct lwt__file {
   int fd;
   uint64_t size, etag;
   int64_t mtime;
+  dev_t dev; /* which file it is */
+  ino_t ino;
+  mode_t mode;
+  struct timespec changed;
 };
 /* Open the regular file at path below the directory dir.  cached: only if that
  * needs no disk (else LWT_EAGAIN).  Returns 0, or the error.  Any thread. */
 int lwt__open_beneath(int dir, const char *path, int cached, struct lwt__file *file);
+/* Whether path still leads to that file, which is open, and nothing of it has changed. */
+int lwt__same_file(int dir, const char *path, const struct lwt__file *file);
 /* The kernel has no openat2(), or a test wants to do without. */
 extern int lwt__no_openat2 __attribute__((visibility("hidden")));
 

@@ -7,6 +7,7 @@
 #include "plain.h"
 
 #define LWT_TEST_SHORT
+#include <dirent.h>
 #include <fcntl.h>
 #include <lwt-unix.h>
 #include <lwt/test.h>
@@ -212,6 +213,81 @@ static void shrink(void)
   content->ops->close(content, e);
 }
 
+static int descriptors(void)
+{
+  DIR *list = opendir("/proc/self/fd");
+  int n = 0;
+
+  while (list && readdir(list))
+    n++;
+  if (list)
+    closedir(list);
+  return n;
+}
+
+static uint64_t size_of(const char *path)
+{
+  struct lwt_entry *e;
+  uint64_t size;
+
+  if (opened(path, &e))
+    return UINT64_MAX;
+  size = e->size;
+  content->ops->close(content, e);
+  return size;
+}
+
+/* Small files stay open, but what they are is looked at each time. */
+static void kept(void)
+{
+  struct lwt_content *before = content;
+  struct lwt_entry *e;
+  int n = descriptors(), one;
+  size_t bad = 0;
+  char name[80];
+  unsigned i;
+
+  is_int(lwt_platform_content(path_of("root"), &content), 0, "another content");
+  file("root/some", 30);
+  one = descriptors();
+  is_int(size_of("some"), 30, "a small file");
+  ok(descriptors() <= one + 1, "stays open");
+  one = descriptors();
+  is_int(size_of("some"), 30, "again");
+  is_int(size_of("big"), 1000000, "and a big one");
+  is_int(descriptors(), one, "which does not");
+  file("root/some", 31);
+  is_int(size_of("some"), 31, "rewritten");
+  is_int(opened("some", &e), 0, "open");
+  file("root/next", 32);
+  snprintf(name, sizeof name, "%s/root/next", dir);
+  is_int(rename(name, path_of("root/some")), 0, "another file of that name");
+  is_int(size_of("some"), 32, "is seen");
+  is_int(get(e, 0, 100, &bad), 31, "the old one is there for those who have it");
+  content->ops->close(content, e);
+  unlink(path_of("root/some"));
+  is_int(error_of("some"), LWT_ENOENT, "removed");
+  is_int(symlink("../secret", path_of("root/some")), 0, "a link instead");
+  is_int(error_of("some"), LWT_EACCES, "is none to what is outside");
+  unlink(path_of("root/some"));
+  file("root/some", 33);
+  is_int(size_of("some"), 33, "a file again");
+  is_int(chmod(path_of("root/some"), 0), 0, "that nobody may read");
+  is_int(error_of("some"), geteuid() ? LWT_EACCES : 0, "is asked for anew");
+  unlink(path_of("root/some"));
+  for (i = 0; i < 100; i++) {
+    snprintf(name, sizeof name, "root/n%u", i);
+    file(name, i);
+    bad += size_of(name + 5) != i;
+    unlink(path_of(name));
+  }
+  is_int(bad, 0, "a hundred more");
+  ok(descriptors() <= n + 40, "few of them stay open");
+  is_int(lwt_run(content->ops->free(content)), 0, "the end");
+  is_int(descriptors(), n, "closes them");
+  content = before;
+}
+
 static void all(void)
 {
   struct lwt_content *none;
@@ -231,6 +307,7 @@ static void all(void)
   nothing_else();
   tags();
   shrink();
+  kept();
   is_int(opened("small", &e), 0, "open");
   is_int(get(e, 0, 0, &bad), LWT_EINVAL, "read nothing");
   content->ops->close(content, e);
