@@ -65,12 +65,13 @@ struct conn {
 };
 
 /* RFC 864: lines of 72 of the 95 printable characters, each beginning one
- * further than the one before. */
-static char pattern[95 * 74];
+ * further than the one before; all of them a few times, as one write. */
+enum { LINES = 9 * 95 };
+static char pattern[LINES * 74];
 
 static void make_pattern(void)
 {
-  for (int line = 0; line < 95; line++) {
+  for (int line = 0; line < LINES; line++) {
     char *at = pattern + line * 74;
 
     for (int i = 0; i < 72; i++)
