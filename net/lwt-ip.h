@@ -191,6 +191,15 @@ LWT_API int lwt_ip_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr
                             const struct lwt_ip_udp_options *options,
                             struct lwt_udp **udp);
 
+/* The endpoint's only peer from now on, with its port; family 0: again anybody.  What
+ * others send is not for it, sending to others fails with LWT_EISCONN, and an ICMP
+ * error about what was sent to the peer rejects the receive that is pending, else the
+ * next receive or send: LWT_ECONNREFUSED (nobody has the port), LWT_EHOSTUNREACH,
+ * LWT_ENETUNREACH and so on.  Without a peer only refusals are told, to the next send
+ * there.  What is queued stays.  Errors: LWT_EINVAL (no unicast address, no port),
+ * LWT_ENOTSUP (family, no such endpoint), LWT_ECONNABORTED (the stack is gone). */
+LWT_API int lwt_ip_udp_connect(struct lwt_udp *udp, const struct lwt_addr *peer);
+
 /* ---- Multicast ----------------------------------------------------------- */
 
 /* Receive what is sent to the group on this interface, from any source.  A group

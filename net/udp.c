@@ -13,8 +13,8 @@
 
 #include <string.h>
 
-#define EPHEMERAL_FIRST 49152u
-#define EPHEMERAL_COUNT 16384u
+#define EPHEMERAL_FIRST 1024u /* RFC 6056 3.2: all that are not well known */
+#define EPHEMERAL_COUNT 64512u
 #define MAX_PAYLOAD (65535 - NET_IPV4_LEN - NET_UDP_LEN)
 
 /* A send that waits for a neighbour. */
@@ -31,27 +31,29 @@ struct pending {
 
 /* ---- Input ------------------------------------------------------------- */
 
-/* How well an endpoint fits a destination; 0: not at all. */
+/* How well an endpoint fits a destination and who sends; 0: not at all. */
 static int fits(const struct udp_endpoint *e, const struct lwt_addr *dst,
-                uint16_t port, uint32_t interface)
+                uint16_t port, uint32_t interface, const struct lwt_addr *src)
 {
   int any = net_ip_is_any(&e->addr);
 
   if (e->addr.port != port || e->addr.family != dst->family ||
       (!any && !net_addr_same(&e->addr, dst)) ||
-      (e->options.interface && e->options.interface != interface))
+      (e->options.interface && e->options.interface != interface) ||
+      (e->peer.family && !lwt_addr_equal(&e->peer, src)))
     return 0;
   return 1 + 2 * !any + !!e->options.interface;
 }
 
 struct udp_endpoint *net_udp_find(struct net_stack *s, const struct lwt_addr *dst,
-                                  uint16_t port, uint32_t interface)
+                                  uint16_t port, uint32_t interface,
+                                  const struct lwt_addr *src)
 {
   struct udp_endpoint *e, *best = NULL;
   int fit, top = 0;
 
   for (e = *net_udp_bucket(s, port); e; e = e->next) {
-    fit = fits(e, dst, port, interface);
+    fit = fits(e, dst, port, interface, src);
     if (fit > top) {
       top = fit;
       best = e;
@@ -152,9 +154,12 @@ drop:
 /* A group's datagrams are for those who joined it, and those of 224.0.0.1 or a
  * broadcast address for all who have the port. */
 static int listens(const struct udp_endpoint *e, const struct net_ip_info *ip,
-                   uint16_t port)
+                   const struct net_udp_repr *r)
 {
-  if (!fits(e, &ip->dst, port, ip->nif->index))
+  struct lwt_addr src = ip->src;
+
+  src.port = r->src;
+  if (!fits(e, &ip->dst, r->dst, ip->nif->index, &src))
     return 0;
   return !net_ip_is_group(&ip->dst) ||
          net_group_wants(e->s, e, ip->nif->index, &ip->dst, &ip->src);
@@ -170,7 +175,7 @@ static void deliver_all(struct net_stack *s, const struct net_ip_info *ip,
 
   for (e = *net_udp_bucket(s, r->dst); e; e = next) {
     next = e->next; /* input runs held: nobody closes it meanwhile */
-    if (!listens(e, ip, r->dst))
+    if (!listens(e, ip, r))
       continue;
     found = 1;
     copy = lwt_buf_slice(packet, 0, packet->total);
@@ -193,6 +198,7 @@ static struct lwt_buf *strip(struct lwt_buf *segment)
 void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment)
 {
+  struct lwt_addr src = ip->src;
   struct net_udp_repr r;
   struct udp_endpoint *e;
 
@@ -204,7 +210,8 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
     deliver_all(s, ip, &r, strip(segment));
     return;
   }
-  e = net_udp_find(s, &ip->dst, r.dst, ip->nif->index);
+  src.port = r.src;
+  e = net_udp_find(s, &ip->dst, r.dst, ip->nif->index, &src);
   if (e) {
     deliver(e, ip, &r, strip(segment));
     return;
@@ -214,23 +221,45 @@ void net_udp_input(struct net_stack *s, const struct net_ip_info *ip,
   lwt_buf_free(segment);
 }
 
+/* The peer of a connected endpoint cannot be reached: who receives hears of it, else
+ * the next call does (RFC 1122 4.1.3.3). */
+static void tell(struct udp_endpoint *e, int error)
+{
+  if (receiving(e))
+    lwt_reject(&e->receiver, error, "udp_receive");
+  else
+    e->error = error;
+}
+
 void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error)
 {
+  struct lwt_addr to = error->dst;
   struct net_udp_repr r;
   struct udp_endpoint *e;
 
   if (net_udp_parse(&r, error->bytes, error->len) < 0)
     return;
-  e = net_udp_find(s, &error->src, r.src, error->interface);
+  to.port = r.dst;
+  e = net_udp_find(s, &error->src, r.src, error->interface, &to);
   if (!e)
     return;
   if (error->error == LWT_EMSGSIZE) {
     net_ip_set_mtu(s, &error->dst, error->mtu);
+  } else if (e->peer.family) {
+    s->stats.udp_unreachable += error->error == LWT_ECONNREFUSED;
+    tell(e, error->error);
   } else if (error->error == LWT_ECONNREFUSED) {
     s->stats.udp_unreachable++;
-    e->refused = error->dst;
-    e->refused.port = r.dst;
+    e->refused = to;
   }
+}
+
+static int take_error(struct udp_endpoint *e)
+{
+  int error = e->error;
+
+  e->error = 0;
+  return error;
 }
 
 static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
@@ -242,6 +271,8 @@ static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
     return lwt_datagram_p_fail(LWT_ECONNABORTED, "udp_receive");
   if (receiving(e))
     return lwt_datagram_p_fail(LWT_EBUSY, "udp_receive");
+  if (!item && e->error)
+    return lwt_datagram_p_fail(take_error(e), "udp_receive");
   if (!item)
     return (lwt_datagram_p *)lwt_task(&e->receiver);
   e->queue = item->next;
@@ -357,7 +388,6 @@ static const struct net_hop *way(struct udp_endpoint *e, const struct lwt_addr *
 /* Why nothing can be sent whatever the way is. */
 static int cannot_send(struct udp_endpoint *e, const struct lwt_addr *to, size_t len)
 {
-
   if (!e->s)
     return LWT_ECONNABORTED;
   if (to->family != e->addr.family)
@@ -366,6 +396,10 @@ static int cannot_send(struct udp_endpoint *e, const struct lwt_addr *to, size_t
     return LWT_EINVAL;
   if (len > MAX_PAYLOAD + (to->family == 6 ? NET_IPV4_LEN : 0u))
     return LWT_EMSGSIZE;
+  if (e->peer.family && !lwt_addr_equal(&e->peer, to))
+    return LWT_EISCONN;
+  if (e->error)
+    return take_error(e);
   if (e->refused.family && lwt_addr_equal(&e->refused, to)) {
     e->refused.family = 0;
     return LWT_ECONNREFUSED;
@@ -548,6 +582,29 @@ int lwt_ip_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr,
   if (options->interface && !net_if_find(s, options->interface))
     return LWT_ENODEV;
   return open_on(s, addr, options, udp);
+}
+
+int lwt_ip_udp_connect(struct lwt_udp *udp, const struct lwt_addr *peer)
+{
+  struct udp_endpoint *e = (struct udp_endpoint *)udp;
+  struct lwt_addr to = *peer;
+  int error;
+
+  if (udp->ops != &udp_ops || (to.family && to.family != e->addr.family))
+    return LWT_ENOTSUP;
+  if (!e->s)
+    return LWT_ECONNABORTED;
+  if (to.family) {
+    if (!to.port || !net_ip_is_unicast(e->s, &to))
+      return LWT_EINVAL;
+    error = net_ip_scope(e->s, &to);
+    if (error)
+      return error;
+  }
+  e->peer = to;
+  e->error = 0;
+  e->refused.family = 0;
+  return 0;
 }
 
 /* ---- Groups ------------------------------------------------------------ */

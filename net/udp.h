@@ -27,6 +27,8 @@ struct udp_endpoint {
   struct lwt_resolver receiver; /* of the pending receive */
   struct pending *pending;
   struct lwt_addr refused; /* ICMP said so; the next send there fails */
+  struct lwt_addr peer;    /* the only one; family 0: anybody */
+  int error;               /* the peer's, of which nobody has heard */
 };
 
 /* Where datagrams between two addresses go (route.h). */
@@ -46,10 +48,12 @@ static inline struct udp_endpoint **net_udp_bucket(struct net_stack *s, uint16_t
   return &s->udp->bucket[port % UDP_BUCKETS];
 }
 
-/* The endpoint for a destination: one that is bound to the address before one
- * that is bound to any, then one that is bound to the interface; NULL. */
+/* The endpoint for a destination and a sender (with its port): one that is bound to
+ * the address before one that is bound to any, then one that is bound to the
+ * interface; NULL. */
 struct udp_endpoint *net_udp_find(struct net_stack *s, const struct lwt_addr *dst,
-                                  uint16_t port, uint32_t interface);
+                                  uint16_t port, uint32_t interface,
+                                  const struct lwt_addr *src);
 
 /* A received payload for e, the ports and addresses to be filled in by the caller,
  * who then hands it over; NULL: no room or no memory.  Takes packet. */

@@ -47,7 +47,8 @@ static struct net_route *route_of(struct udp_endpoint *e, const struct lwt_addr 
   struct udp_route *u;
   uint32_t dst, bound;
 
-  if (!s || !to->port || e->refused.family || !takes_routes(e, to))
+  if (!s || !to->port || e->refused.family || e->error || !takes_routes(e, to) ||
+      (e->peer.family && !lwt_addr_equal(&e->peer, to)))
     return NULL;
   dst = net_ip4(to);
   bound = net_ip4(&e->addr);
@@ -109,7 +110,7 @@ int net_udp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len)
     return 0;
   if (net_get16(p + UDP + CSUM_OFFSET) && !net_next_sum_ok(frame, NET_PROTO_UDP, len))
     return 0;
-  e = net_udp_find(s, &to, to.port, nif->index);
+  e = net_udp_find(s, &to, to.port, nif->index, &from);
   if (!e)
     return 0;
   s->stats.ip_rx++;

@@ -3,6 +3,8 @@
  */
 #include "netlab.h"
 
+#include <lwt-ip.h>
+
 static uint8_t pattern[70000];
 
 static void start(const struct lwt_net_config *config)
@@ -210,6 +212,62 @@ static void received_nonsense(void)
   is_int(STAT(icmp_checksum), i - 34, "a spoilt one");
 }
 
+static int code_of(lwt_t *p)
+{
+  int code = lwt_state(p) == LWT_PENDING ? 1 : lwt_error(p).code;
+
+  lwt_drop(p);
+  return code;
+}
+
+static void test_connected(void)
+{
+  struct lwt_addr any = lab_addr("0.0.0.0", 7), to = lab_addr("10.0.0.9", 1000);
+  struct lwt_addr other = lab_addr("10.0.0.9", 1001);
+  struct lwt_addr all = lab_addr("255.255.255.255", 1);
+  lwt_t *p;
+
+  printf("# RFC 1122 4.1.3.3: a connected endpoint hears of ICMP errors\n");
+  start(NULL);
+  lwt_stack_udp(lab_stack, &any, &udp);
+  is_int(lwt_ip_udp_connect(udp, &all), LWT_EINVAL, "not to a broadcast address");
+  is_int(lwt_ip_udp_connect(udp, &to), 0, "connected");
+  is_int(code_of(lwt_udp_send(udp, &other, "x", 1)), LWT_EISCONN, "no other peer");
+  p = LWT_UNTYPED(lwt_udp_receive(udp));
+  lab_udp("10.0.0.9", 1001, "10.0.0.2", 7, "x", 1);
+  inject();
+  is_int(STAT(udp_no_port), 1, "what others send is not for it");
+  lab_discard();
+  lwt_drop(lwt_udp_send(udp, &to, "x", 1));
+  got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
+  is_int(lwt_state(p), LWT_PENDING, "it waits");
+  about("10.0.0.9", 3, 3, 0, 28);
+  inject();
+  is_int(code_of(p), LWT_ECONNREFUSED, "nobody has the port: receive is rejected");
+  lwt_drop(lwt_udp_send(udp, &to, "x", 1));
+  got("02 10.0.0.2>10.0.0.9 udp 7>1000 len 1 'x'");
+  about("10.0.0.1", 3, 1, 0, 28);
+  inject();
+  is_int(code_of(LWT_UNTYPED(lwt_udp_receive(udp))), LWT_EHOSTUNREACH,
+         "the host cannot be reached: the next receive hears of it");
+  p = LWT_UNTYPED(lwt_udp_receive(udp));
+  is_int(lwt_state(p), LWT_PENDING, "once");
+  lab_udp("10.0.0.9", 1000, "10.0.0.2", 7, "y", 1);
+  inject();
+  is_int(code_of(p), 0, "and goes on");
+  about("10.0.0.1", 3, 0, 0, 28);
+  inject();
+  is_int(code_of(lwt_udp_send(udp, &to, "x", 1)), LWT_ENETUNREACH, "or the next send");
+  is_int(code_of(lwt_udp_send(udp, &to, "x", 1)), 0, "once");
+  lab_discard();
+  any.family = 0;
+  is_int(lwt_ip_udp_connect(udp, &any), 0, "anybody again");
+  is_int(code_of(lwt_udp_send(udp, &other, "x", 1)), 0, "whoever it is");
+  lab_discard();
+  lwt_udp_close(udp);
+  lab_end();
+}
+
 static void test_received(void)
 {
   struct lwt_addr any = lab_addr("0.0.0.0", 7), to = lab_addr("10.0.0.9", 1000);
@@ -381,6 +439,7 @@ int main(void)
   test_large_echo();
   test_port_unreachable();
   test_rate();
+  test_connected();
   test_received();
   test_path_mtu();
   return lwt_test_done();
