@@ -91,6 +91,12 @@ struct lwt_net_config {
   uint32_t max_time_wait;   /* default 65536 */
   uint32_t tcp_send;        /* bytes a connection may have unsent, default 256 KiB */
   uint32_t tcp_receive;     /* and unread (its window), default 256 KiB */
+  uint32_t tcp_memory;      /* bytes that all connections together may have unsent,
+                               unread and out of order (payload; the pages that hold
+                               it take up to four times as much): windows are as
+                               small as it takes, and when 8 KiB are not left a new
+                               connection is refused as if memory were out.  Default:
+                               no limit but those of each connection */
   uint32_t max_half_open;   /* connections in the handshake, default 1024 */
   uint32_t icmp_rate;       /* ICMP errors and resets to strangers a second,
                                default 100 */
@@ -213,6 +219,8 @@ struct lwt_net_config {
   X(tcp_half_evicted) X(tcp_half_timeouts)                                    \
   X(tcp_cookies_sent) X(tcp_cookies_accepted) X(tcp_cookies_bad)              \
   X(tcp_urgent)       /* segments that moved the urgent pointer */            \
+  X(tcp_memory_short) /* buffers that could not grow for tcp_memory */        \
+  X(tcp_memory_full)  /* connections refused for it */                        \
   X(tcp_too_many)     /* SYNs dropped for max_connections */                  \
   X(tcp_time_wait_evicted)
 

@@ -76,6 +76,12 @@ int net_route_find(struct net_stack *s, struct net_route *route,
   return make(s, route, src, dst, proto);
 }
 
+void net_route_confirm(struct net_stack *s, const struct net_route *route)
+{
+  if (route->age == s->route_age && route->hop->state > NET_REACHABLE)
+    net_neighbour_confirm(route->hop);
+}
+
 static void finish_sum(const struct net_route *route, uint16_t offset,
                        struct lwt_buf *segment)
 {

@@ -42,6 +42,9 @@ int net_route_find(struct net_stack *s, struct net_route *route,
                    const struct lwt_addr *src, const struct lwt_addr *dst,
                    uint8_t proto);
 
+/* The other end has got what went that way: the neighbour is there (RFC 4861 7.3.1). */
+void net_route_confirm(struct net_stack *s, const struct net_route *route);
+
 /* Send a segment with room for the headers in its first page, which nobody else
  * sees, as net_csum_finish() and net_ip_send() would: with tos; with df for TCP,
  * else with this identification.  The checksum field at csum_offset is zero.  Takes

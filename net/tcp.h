@@ -290,6 +290,7 @@ struct tcp_conn {
   uint32_t last_ack;        /* the last acknowledgment sent */
   uint32_t rcv_mss;         /* the largest segment seen */
   uint32_t rcv_buffer;      /* bytes that may be unread; grows (tcp_tune.c) */
+  uint32_t held_send, held_receive; /* of the stack's tcp_memory; 0: no limit */
   uint32_t tune_read;       /* bytes that were read since tune_time */
   uint64_t tune_time;
   uint32_t rcv_up;          /* the urgent pointer: behind the last urgent byte */
@@ -419,6 +420,8 @@ struct net_tcp {
   struct tcp_tuple numbered; /* the last one, and its secret; all zero: none */
   uint64_t number;
   uint64_t cookie_sent;    /* when the last one was; 0: never */
+  uint64_t held;           /* of config.tcp_memory, by all connections */
+  uint64_t reclaimed;      /* when buffers were made smaller for others */
   struct lwt__task turn;   /* sends when the loop's turn ends */
 };
 
@@ -444,6 +447,10 @@ static inline void net_tcp_wake(struct tcp_conn *c)
 
 /* A connection for node.tuple, in the table, all timers off; NULL. */
 struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t);
+/* Its name in RFC 9293, in small letters. */
+const char *net_tcp_state_name(unsigned state);
+/* The state changes; a trace has it. */
+void net_tcp_conn_state(struct tcp_conn *c, enum tcp_state state);
 /* What the interface, the path as far as IP knows it and the peer take. */
 uint32_t net_tcp_conn_most(const struct tcp_conn *c);
 /* The path's MTU or the options are known: sets mss. */
@@ -613,7 +620,12 @@ void net_tcp_uto_input(struct tcp_conn *c, const struct tcp_repr *r);
 
 /* ---- tcp_tune.c -------------------------------------------------------- */
 
-void net_tcp_tune_init(struct tcp_conn *c);
+/* Buffers to begin with.  0, or -1: there is no memory left for a connection. */
+int net_tcp_tune_init(struct tcp_conn *c);
+/* c closes. */
+void net_tcp_tune_end(struct tcp_conn *c);
+/* The window that a connection may be promised before it is made. */
+uint16_t net_tcp_tune_window(const struct net_stack *s);
 void net_tcp_tune_receive(struct tcp_conn *c);
 void net_tcp_tune_send(struct tcp_conn *c);
 /* The program has read n bytes. */

@@ -40,6 +40,7 @@ static void measure(struct tcp_conn *c, const struct tcp_repr *r)
   if (c->timing && seq_ge(r->ack, c->rtt_seq)) {
     c->timing = 0;
     net_tcp_rtt_sample(c, c->stack->now - c->rtt_time);
+    net_route_confirm(c->stack, &c->route); /* once a round trip is enough */
   } else if (!c->timing && c->ts_on && r->options & TCP_OPT_TS && r->tsecr) {
     ms = net_tcp_ts_now(c->stack, c->ts_offset) - r->tsecr;
     if (ms < 10u * 60 * 1000)

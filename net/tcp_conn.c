@@ -13,7 +13,26 @@
 
 #include "routes.h"
 
+#include <lwt/trace.h>
 #include <string.h>
+
+/* ---- States ------------------------------------------------------------ */
+
+const char *net_tcp_state_name(unsigned state)
+{
+  static const char *const names[] = {
+    "closed", "syn-sent", "syn-received", "established", "fin-wait-1", "fin-wait-2",
+    "close-wait", "closing", "last-ack", "time-wait"
+  };
+
+  return names[state];
+}
+
+void net_tcp_conn_state(struct tcp_conn *c, enum tcp_state state)
+{
+  c->state = (uint8_t)state;
+  lwt_trace_instant("tcp state", net_tcp_state_name(state), c->remote.port);
+}
 
 /* ---- Made -------------------------------------------------------------- */
 
@@ -34,7 +53,10 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   c->cc = s->tcp->cc;
   net_tcp_sent_init(&c->sent);
   c->rack.mult = 1;
-  net_tcp_tune_init(c);
+  if (net_tcp_tune_init(c)) {
+    lwt__free(c);
+    return NULL;
+  }
   c->linger = LWT_NEVER;
   c->user_timeout = s->config.tcp_user_timeout;
   net_tcp_uto_init(c);
@@ -89,7 +111,7 @@ void net_tcp_conn_mss(struct tcp_conn *c)
 
 void net_tcp_conn_established(struct tcp_conn *c)
 {
-  c->state = TCP_ESTABLISHED;
+  net_tcp_conn_state(c, TCP_ESTABLISHED);
   c->t_rexmit = LWT_NEVER;
   c->retransmits = 0;
   c->backoff = 0;
@@ -116,11 +138,15 @@ void net_tcp_conn_close(struct tcp_conn *c, int code, const char *what)
   if (c->listener)
     net_tcp_listener_forget(c);
   c->error = (struct lwt_error){ code, what };
-  c->state = TCP_CLOSED;
+  if (c->state == TCP_TIME_WAIT) /* goes on as a record */
+    c->state = TCP_CLOSED;
+  else
+    net_tcp_conn_state(c, TCP_CLOSED);
   net_timer_stop(&s->timers, &c->timer);
   net_tcp_remove(s, &c->node);
   tcp_list_remove(&c->all);
   tcp_list_remove(&c->work);
+  net_tcp_tune_end(c);
   s->tcp->n_conns--;
   net_tcp_sendq_free(&c->sq);
   net_tcp_reass_free(&c->reass);
@@ -155,7 +181,7 @@ void net_tcp_conn_fin_acked(struct tcp_conn *c)
   net_tcp_wake(c);
   switch (c->state) {
   case TCP_FIN_WAIT_1:
-    c->state = TCP_FIN_WAIT_2;
+    net_tcp_conn_state(c, TCP_FIN_WAIT_2);
     if (!c->user)
       finish_orphan(c);
     break;
@@ -179,10 +205,10 @@ void net_tcp_conn_fin_received(struct tcp_conn *c)
   net_tcp_work(c);
   switch (c->state) {
   case TCP_ESTABLISHED:
-    c->state = TCP_CLOSE_WAIT;
+    net_tcp_conn_state(c, TCP_CLOSE_WAIT);
     break;
   case TCP_FIN_WAIT_1: /* perhaps acknowledged by the same segment */
-    c->state = TCP_CLOSING;
+    net_tcp_conn_state(c, TCP_CLOSING);
     break;
   case TCP_FIN_WAIT_2:
     net_tcp_wait_start(c, 0);

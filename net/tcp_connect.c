@@ -51,7 +51,7 @@ static void begin(struct tcp_conn *c)
 {
   struct net_stack *s = c->stack;
 
-  c->state = TCP_SYN_SENT;
+  net_tcp_conn_state(c, TCP_SYN_SENT);
   c->iss = c->snd_una = net_tcp_isn(s, &c->node.tuple);
   c->snd_nxt = c->snd_max = c->iss + 1;
   c->sq.seq = c->sq.cur_seq = c->iss + 1;
@@ -188,10 +188,6 @@ int lwt_net_tcp_congestion(struct lwt_flow *flow, const char *name)
 
 int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info)
 {
-  static const char *const names[] = {
-    "closed", "syn-sent", "syn-received", "established", "fin-wait-1", "fin-wait-2",
-    "close-wait", "closing", "last-ack", "time-wait"
-  };
   static const char *const modes[] = { "open", "recovery", "loss" };
   const struct tcp_conn *c = conn_of(flow);
   uint32_t at;
@@ -200,7 +196,8 @@ int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info)
     return LWT_ENOTSUP;
   at = c->rcv_nxt - c->rq.len; /* of the next byte to read */
   *info = (struct lwt_net_tcp_info){
-    .state = names[c->state], .congestion = c->cc->name, .recovery = modes[c->mode],
+    .state = net_tcp_state_name(c->state), .congestion = c->cc->name,
+    .recovery = modes[c->mode],
     .mss = c->mss, .cwnd = c->cwnd, .ssthresh = c->ssthresh,
     .send_window = c->snd_wnd, .receive_window = c->rcv_adv - c->rcv_nxt,
     .send_buffer = c->buffer, .receive_buffer = c->rcv_buffer, .unsent = c->sq.len,

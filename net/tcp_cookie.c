@@ -90,7 +90,7 @@ int net_tcp_cookie_check(struct net_stack *s, const struct tcp_tuple *t,
   *h = (struct tcp_half){
     .node = { .kind = TCP_HALF, .tuple = *t }, .stack = s, .iss = r->ack - 1,
     .irs = irs, .peer_mss = sizes[mss], .options = TCP_OPT_MSS, .started = s->now,
-    .wnd = s->config.tcp_receive < 0xffff ? s->config.tcp_receive : 0xffff
+    .wnd = net_tcp_tune_window(s)
   };
   h->ts_offset = net_tcp_ts_offset(s, t);
   if (!(r->options & TCP_OPT_TS))

@@ -26,6 +26,8 @@ void net_tcp_frto_begin(struct tcp_conn *c, enum tcp_mode was)
   c->frto = TCP_FRTO_OFF;
   if (was != TCP_OPEN || c->ts_on || !c->undo.valid)
     return;
+  if (seq_gt(c->snd_nxt, c->snd_una + c->snd_wnd))
+    return; /* the window shrank: what is beyond it was perhaps thrown away */
   c->frto = TCP_FRTO_RESENT;
   c->frto_una = c->snd_una;
 }

@@ -76,7 +76,7 @@ static void input_syn_sent(struct tcp_conn *c, const struct tcp_repr *r)
     handshake_rtt(c);
     net_tcp_conn_established(c);
   } else { /* both ends opened at once (MUST-10) */
-    c->state = TCP_SYN_RCVD;
+    net_tcp_conn_state(c, TCP_SYN_RCVD);
     c->snd_wnd = r->window;
     net_tcp_rexmit_start(c);
   }

@@ -166,7 +166,7 @@ void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
     .iss = iss, .irs = r->seq, .started = s->now, .ts_recent = r->tsval,
     .peer_mss = r->options & TCP_OPT_MSS ? r->mss : 0, .snd_scale = r->scale,
     .options = net_tcp_syn_options(s, r->options),
-    .wnd = s->config.tcp_receive < 0xffff ? s->config.tcp_receive : 0xffff
+    .wnd = net_tcp_tune_window(s)
   };
   if ((r->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR) &&
       !(s->config.tcp_without & LWT_NET_TCP_ECN))

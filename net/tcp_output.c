@@ -68,6 +68,14 @@ int net_tcp_window_update_due(const struct tcp_conn *c)
 
 /* ---- Sending ----------------------------------------------------------- */
 
+static void fin_sent(struct tcp_conn *c)
+{
+  if (c->state == TCP_ESTABLISHED)
+    net_tcp_conn_state(c, TCP_FIN_WAIT_1);
+  else if (c->state == TCP_CLOSE_WAIT)
+    net_tcp_conn_state(c, TCP_LAST_ACK);
+}
+
 /* [snd_nxt, snd_nxt + n) has been sent. */
 static void advance(struct tcp_conn *c, uint32_t n, int fin)
 {
@@ -89,12 +97,8 @@ static void advance(struct tcp_conn *c, uint32_t n, int fin)
                     seq_lt(c->snd_nxt, c->snd_max) ? TCP_SENT_AGAIN : 0);
   c->snd_nxt += n;
   c->snd_max = seq_max(c->snd_max, c->snd_nxt);
-  if (!fin)
-    return;
-  if (c->state == TCP_ESTABLISHED)
-    c->state = TCP_FIN_WAIT_1;
-  else if (c->state == TCP_CLOSE_WAIT)
-    c->state = TCP_LAST_ACK;
+  if (fin)
+    fin_sent(c);
 }
 
 /* Send [seq, seq + len) once more; len counts the FIN. */
@@ -308,8 +312,7 @@ void net_tcp_output_probe(struct tcp_conn *c)
   c->snd_nxt++;
   c->snd_max = seq_max(c->snd_max, c->snd_nxt);
   if (fin)
-    c->state = c->state == TCP_ESTABLISHED ? TCP_FIN_WAIT_1
-               : c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : c->state;
+    fin_sent(c);
 }
 
 int net_tcp_output_sized(struct tcp_conn *c, uint32_t len)

@@ -109,6 +109,7 @@ void net_tcp_recovery_exit(struct tcp_conn *c)
     c->cwnd = c->sack_on || c->ssthresh < out ? c->ssthresh : out;
   }
   net_tcp_log(c, TCP_LOG_OPEN);
+  lwt_trace_instant("tcp", "open", c->snd_una - c->iss);
   c->mode = TCP_OPEN;
   c->dupacks = 0;
   c->reno_sacked = 0;

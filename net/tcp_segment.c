@@ -181,6 +181,8 @@ void net_tcp_send_ack(struct tcp_conn *c)
 {
   struct tcp_repr r;
 
+  if (c->rcv_nxt != c->last_ack) /* new data: our last acknowledgment has arrived */
+    net_route_confirm(c->stack, &c->route);
   fill_in(c, &r, c->snd_nxt, TCP_ACK);
   if (c->log)
     net_tcp_log_event(c, TCP_LOG_ACK, c->rcv_nxt - c->irs, c->rcv_adv - c->irs);

@@ -56,6 +56,8 @@ void net_tcp_wait_start(struct tcp_conn *c, int fin_wait_2)
 
   if (c->ack_now || c->last_ack != c->rcv_nxt)
     net_tcp_send_ack(c);
+  if (!fin_wait_2)
+    net_tcp_conn_state(c, TCP_TIME_WAIT);
   if (s->tcp->n_waits >= s->config.max_time_wait && s->tcp->n_waits) {
     s->stats.tcp_time_wait_evicted++;
     net_tcp_wait_free(s, first(s));

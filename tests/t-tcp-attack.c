@@ -455,6 +455,25 @@ static void icmp_established(void)
   lab_end();
 }
 
+/* A passing failure is told when the peer does not answer, and not before. */
+static void soft(const char *what, int error)
+{
+  char byte;
+  lwt_t *p;
+
+  begin(what, "mss 1460", 60000);
+  write_len(lab_flow, 1, 1000);
+  p = LWT_UNTYPED(lwt_flow_read(lab_flow, &byte, 1));
+  lab_discard();
+  icmp(error, 1, 0, 0);
+  is_int(lwt_state(p), LWT_PENDING, "nothing is aborted");
+  advance(LWT_S(130));
+  is_int(lwt_error(p).code, error, "told in the end");
+  lwt_drop(p);
+  lab_discard();
+  lab_end();
+}
+
 int main(void)
 {
   blind_reset();
@@ -472,5 +491,7 @@ int main(void)
   odd_windows();
   icmp_connecting();
   icmp_established();
+  soft("RFC 1122 4.2.3.9: time exceeded is told", LWT_EHOSTUNREACH);
+  soft("RFC 1122 4.2.3.9: so is a parameter problem", LWT_EPROTO);
   return lwt_test_done();
 }

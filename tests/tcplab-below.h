@@ -36,6 +36,14 @@ int net_route_find(struct net_stack *s, struct net_route *route,
   return 0;
 }
 
+static unsigned lab_confirmed;
+
+void net_route_confirm(struct net_stack *s, const struct net_route *route)
+{
+  (void)s, (void)route;
+  lab_confirmed++;
+}
+
 int net_route_send(struct net_stack *s, const struct net_route *route,
                    uint16_t csum_offset, uint8_t tos, uint16_t id,
                    struct lwt_buf *segment)

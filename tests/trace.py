@@ -143,6 +143,17 @@ def segments():
     same(status, 0, "t-tcp-open: it runs as ever")
     ok(has(events, "i", "tcp", "sent") and has(events, "i", "tcp", "received"),
        "t-tcp-open: segments sent and received")
+    states = {e["name"] for e in events if e.get("cat") == "tcp state"}
+    same({"syn-sent", "syn-received", "established", "closed"} - states, set(),
+         "t-tcp-open: states of connections")
+    status, err, text, events = traced("t-tcp-recover")
+    same(status, 0, "t-tcp-recover: it runs as ever")
+    for name in ("recovery", "timeout", "tail loss probe", "undo", "open"):
+        ok(has(events, "i", "tcp", name), f"t-tcp-recover: {name}")
+    status, err, text, events = traced("t-tcp-close")
+    names = [e["name"] for e in events if e.get("cat") == "tcp state"]
+    same({"fin-wait-1", "fin-wait-2", "close-wait", "closing", "last-ack", "time-wait"}
+         - set(names), set(), "t-tcp-close: the states of an end")
 
 
 def reports():
