@@ -7,7 +7,7 @@ image=$tap_dir/www.xen
 
 # What Xen loads, and what it takes in memory, in bytes; raise a limit with a reason.
 KERNEL=163840 # 160 KB
-FILE=270336   # 264 KB
+FILE=274432   # 268 KB: RFC 6937, 5682, 4821, 5482, tcp_memory are 3.4 KB
 MEMORY=651264 # of which 256 KiB are main()'s stack
 
 linked() {
