@@ -110,7 +110,7 @@ static ssize_t write_frame(struct tap *t, const struct lwt_buf *frame)
     n = first + 1;
   }
   do
-    done = writev(t->fd, iov, n);
+    done = n == 1 ? write(t->fd, iov->iov_base, iov->iov_len) : writev(t->fd, iov, n);
   while (done < 0 && errno == EINTR);
   return done;
 }
@@ -279,6 +279,12 @@ static ssize_t read_into(struct tap *t, struct virtio_net_hdr *vnet,
   ssize_t got;
   int n = 0;
 
+  if (!t->vnet && t->largest < FIRST) { /* one byte too many fits, too */
+    do
+      got = read(t->fd, frame->data, FIRST);
+    while (got < 0 && errno == EINTR);
+    return got;
+  }
   if (t->vnet)
     iov[n++] = (struct iovec){ vnet, sizeof *vnet };
   iov[n++] = (struct iovec){ frame->data, FIRST };

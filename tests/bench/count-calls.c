@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -85,9 +86,32 @@ CALL(WAITS, int, epoll_pwait,
      (fd, e, n, ms, s))
 CALL(OTHER, int, epoll_ctl, (int fd, int op, int on, struct epoll_event *e),
      (fd, op, on, e))
+CALL(READS, ssize_t, preadv2,
+     (int fd, const struct iovec *v, int n, off_t at, int flags), (fd, v, n, at, flags))
 CALL(OTHER, int, close, (int fd), (fd))
+CALL(OTHER, int, fstat, (int fd, struct stat *st), (fd, st))
+CALL(OTHER, int, fstatat, (int dir, const char *path, struct stat *st, int flags),
+     (dir, path, st, flags))
 CALL(OTHER, int, accept4, (int fd, __SOCKADDR_ARG a, socklen_t *n, int flags),
      (fd, a, n, flags))
+
+/* openat2() has no function of its own. */
+long syscall(long number, ...)
+{
+  static long (*real)(long number, ...);
+  long a[6];
+  va_list list;
+  int i;
+
+  va_start(list, number);
+  for (i = 0; i < 6; i++)
+    a[i] = va_arg(list, long);
+  va_end(list);
+  if (!real)
+    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
+  count[OTHER]++;
+  return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
 
 void *malloc(size_t size)
 {
