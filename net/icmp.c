@@ -188,16 +188,19 @@ static void input_error(struct net_stack *s, const struct net_ip_info *ip,
   uint32_t len = packet->total < QUOTE_MAX + 8 ? packet->total : QUOTE_MAX + 8;
 
   if (error.error == LWT_EMSGSIZE)
-    error.mtu = r->seq;
+    error.mtu = r->seq; /* of a redirect it is never looked at */
   packet = lwt_buf_pullup(packet, len);
   if (!packet) {
     s->stats.no_memory++;
     return;
   }
-  if (quoted(s, &error, packet->data + NET_ICMPV4_LEN, len - NET_ICMPV4_LEN))
-    net_icmp_hand_over(s, &error);
-  else
+  if (!quoted(s, &error, packet->data + NET_ICMPV4_LEN, len - NET_ICMPV4_LEN))
     s->stats.icmp_ignored++;
+  else if (r->type == NET_ICMP_REDIRECT)
+    s->stats.icmp_ignored +=
+      !s->redirects->input(ip, &error, (uint32_t)r->id << 16 | r->seq);
+  else
+    net_icmp_hand_over(s, &error);
   lwt_buf_free(packet);
 }
 
@@ -286,7 +289,8 @@ void net_icmp_input(struct net_stack *s, const struct net_ip_info *ip,
     echo(s, ip, &r, packet);
     return;
   } else if (r.type == NET_ICMP_UNREACHABLE || r.type == NET_ICMP_TIME_EXCEEDED ||
-             r.type == NET_ICMP_PARAMETER) {
+             r.type == NET_ICMP_PARAMETER ||
+             (r.type == NET_ICMP_REDIRECT && s->redirects)) {
     if (packet->total >= NET_ICMPV4_LEN + NET_IPV4_LEN + 8 && !ip->broadcast) {
       input_error(s, ip, &r, packet);
       return;

@@ -172,6 +172,16 @@ struct lwt_ip_watch {
 LWT_API int lwt_ip_watch(struct lwt_stack *stack, struct lwt_ip_watch *watch);
 LWT_API void lwt_ip_unwatch(struct lwt_stack *stack, struct lwt_ip_watch *watch);
 
+/* ---- Redirects --------------------------------------------------------- */
+
+/* Whether to believe redirects of IPv4 from now on (RFC 1122 3.2.2.2): of the gateway
+ * that is the way to a host now, naming another one on the same network, quoting what
+ * we have sent.  They are routes to single hosts for ten minutes, sixteen at most
+ * (origin LWT_IP_RA).  Off at first, since whoever is on the link can forge them.
+ * (Those of IPv6 are believed with LWT_NET_IPV6_AUTO.)  Errors: LWT_ENOTSUP,
+ * LWT_ENOMEM. */
+LWT_API int lwt_ip_redirects(struct lwt_stack *stack, int on);
+
 /* ---- UDP on an interface ----------------------------------------------- */
 
 struct lwt_ip_udp_options {

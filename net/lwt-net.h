@@ -159,6 +159,7 @@ struct lwt_net_config {
   X(icmp_ignored)     /* unknown types, broadcast pings, strange errors */    \
   X(icmp_echo)                                                                \
   X(icmp_error)       /* errors handed to UDP and TCP */                      \
+  X(icmp_redirects)   /* believed */                                          \
   X(icmp_limited)     /* errors not sent for icmp_rate */                     \
   /* Neighbour discovery, routers, groups */                                  \
   X(nd_rx) X(nd_tx)                                                           \

@@ -66,6 +66,7 @@ struct net_stack {
   struct net_local4 local4[NET_ADDRESS_MAX];
   struct net_routes *routes;
   struct net_paths *paths; /* NULL: nothing was ever learnt */
+  struct net_redirects *redirects; /* NULL: they are not believed */
   uint32_t route_age;      /* see route.h; never 0 */
   struct net_last_hop last_hops[NET_LAST_HOPS];
   uint16_t ip_id[64];   /* of packets that may be fragmented, by destination */
@@ -303,6 +304,18 @@ struct net_icmp_error {
   uint32_t len;         /* at least 8 */
 };
 
+/* ---- Redirects of IPv4 (redirect.c), if lwt_ip_redirects() was called ----- */
+
+struct net_redirects {
+  struct net_timer timer;
+  /* A gateway says that there is a better one for what e quotes.  Returns 1 if it is
+   * believed. */
+  int (*input)(const struct net_ip_info *ip, const struct net_icmp_error *e,
+               uint32_t gateway);
+  /* Forget them. */
+  void (*end)(struct net_stack *s);
+};
+
 /* ---- UDP and ICMP (udp.c, icmp.c) -------------------------------------- */
 
 /* Whether one more ICMP error, or reset to a stranger, may be sent now. */
@@ -353,6 +366,8 @@ void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
 /* Once after each batch: send the ACKs that are due. */
 void net_tcp_input_done(struct net_stack *s);
 void net_tcp_icmp_error(struct net_stack *s, const struct net_icmp_error *error);
+/* Whether it quotes what a connection has in flight; if not, it is counted. */
+int net_tcp_is_quoted(struct net_stack *s, const struct net_icmp_error *error);
 /* The device has room again after net_ip_send() said LWT_ENOBUFS. */
 void net_tcp_writable(struct net_stack *s);
 void net_tcp_dump(struct net_stack *s, FILE *out);

@@ -42,6 +42,8 @@ static void destroy(struct net_stack *s)
   net_frag_fini(s);
   while (s->n_ifs)
     net_if_free(s->ifs[s->n_ifs - 1]);
+  if (s->redirects)
+    s->redirects->end(s);
   net_routes_fini(s);
   net_paths_fini(s);
   net_timers_fini(&s->timers);

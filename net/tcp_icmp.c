@@ -41,7 +41,8 @@ static void error_syn_sent(struct tcp_conn *c, const struct net_icmp_error *e)
     c->soft = (struct lwt_error){ e->error, "tcp_connect" };
 }
 
-void net_tcp_icmp_error(struct net_stack *s, const struct net_icmp_error *e)
+/* The connection of which e quotes what is in flight; NULL. */
+static struct tcp_conn *quoted(struct net_stack *s, const struct net_icmp_error *e)
 {
   struct lwt_addr local = e->src, remote = e->dst;
   struct tcp_node *node;
@@ -49,18 +50,31 @@ void net_tcp_icmp_error(struct net_stack *s, const struct net_icmp_error *e)
   struct tcp_conn *c;
 
   if (e->len < 8)
-    return;
+    return NULL;
   local.port = net_get16(e->bytes);
   remote.port = net_get16(e->bytes + 2);
   net_tcp_tuple(&t, &local, &remote);
   node = net_tcp_find(s, &t);
   if (!node || node->kind != TCP_CONN)
-    return;
+    return NULL;
   c = tcp_of(node, struct tcp_conn, node);
-  if (!in_flight(c, net_get32(e->bytes + 4))) {
-    s->stats.tcp_bad_icmp++;
+  if (in_flight(c, net_get32(e->bytes + 4)))
+    return c;
+  s->stats.tcp_bad_icmp++;
+  return NULL;
+}
+
+int net_tcp_is_quoted(struct net_stack *s, const struct net_icmp_error *e)
+{
+  return quoted(s, e) != NULL;
+}
+
+void net_tcp_icmp_error(struct net_stack *s, const struct net_icmp_error *e)
+{
+  struct tcp_conn *c = quoted(s, e);
+
+  if (!c)
     return;
-  }
   net_tcp_enter(s);
   if (e->error == LWT_EMSGSIZE)
     too_big(c, e->mtu);

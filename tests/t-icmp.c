@@ -268,6 +268,104 @@ static void test_connected(void)
   lab_end();
 }
 
+/* Who is known at that Ethernet address. */
+static void known(const char *ip, uint8_t mac)
+{
+  lab_mac[5] = mac;
+  lab_arp("01", 1, ip, "10.0.0.2");
+  inject();
+  lab_discard();
+  lab_mac[5] = 2;
+}
+
+/* A datagram to 192.0.2.host goes to that Ethernet address. */
+static void goes(unsigned host, const char *mac, const char *what)
+{
+  char ip[20], text[80];
+  struct lwt_addr to;
+
+  snprintf(ip, sizeof ip, "192.0.2.%u", host);
+  to = lab_addr(ip, 1000);
+  lwt_drop(lwt_udp_send(udp, &to, "x", 1));
+  snprintf(text, sizeof text, "%s 10.0.0.2>%s udp 7>1000 len 1 'x'", mac, ip);
+  printf("# %s\n", what);
+  got(text);
+}
+
+/* A redirect about what was sent last. */
+static void redirect(const char *what, const char *from, int code, const char *gateway,
+                     int believed)
+{
+  uint64_t before = STAT(icmp_redirects);
+
+  about(from, 5, code, lab_ip(gateway), 28);
+  inject();
+  is_int(STAT(icmp_redirects) - before, believed, "%s", what);
+}
+
+static void forged(void)
+{
+  redirect("from somebody else", "10.0.0.9", 1, "10.0.0.3", 0);
+  redirect("to another network", "10.0.0.1", 1, "192.0.2.1", 0);
+  redirect("to ourselves", "10.0.0.1", 1, "10.0.0.2", 0);
+  redirect("to the gateway itself", "10.0.0.1", 1, "10.0.0.1", 0);
+  redirect("to everybody", "10.0.0.1", 1, "10.0.0.255", 0);
+  redirect("an unknown code", "10.0.0.1", 4, "10.0.0.3", 0);
+  about("10.0.0.1", 5, 1, lab_ip("10.0.0.3"), 28);
+  lab_put(lab_frame + 62, 2, 9);
+  lab_put(lab_frame + 36, 2, 0);
+  lab_put(lab_frame + 36, 2, ~lab_sum(lab_frame + 34, lab_len - 34, 0));
+  inject();
+  is_int(STAT(icmp_redirects), 0, "quoting a port that nobody has");
+  goes(9, "0a", "nothing has changed");
+}
+
+static void test_redirect(void)
+{
+  struct lwt_net_config config = { .addr = lab_addr("10.0.0.2", 0), .prefix = 24,
+                                   .gateway = lab_addr("10.0.0.1", 0) };
+  struct lwt_addr any = lab_addr("0.0.0.0", 7);
+  size_t routes;
+  unsigned i;
+
+  printf("# RFC 1122 3.2.2.2: a redirect of the present gateway\n");
+  lab_start(&config);
+  known("10.0.0.1", 10);
+  known("10.0.0.3", 11);
+  lwt_stack_udp(lab_stack, &any, &udp);
+  routes = lwt_ip_routes(lab_stack, NULL, 0);
+  goes(9, "0a", "to the default gateway");
+  redirect("not believed at first", "10.0.0.1", 1, "10.0.0.3", 0);
+  is_int(lwt_ip_redirects(lab_stack, 1), 0, "from now on they are");
+  forged();
+  redirect("of the present gateway", "10.0.0.1", 1, "10.0.0.3", 1);
+  goes(9, "0b", "to the better one");
+  redirect("of one that is no longer the way", "10.0.0.1", 1, "10.0.0.9", 0);
+  redirect("of the better one, back", "10.0.0.3", 0, "10.0.0.1", 1);
+  goes(9, "0a", "to the first again");
+  redirect("once more", "10.0.0.1", 1, "10.0.0.3", 1);
+  goes(10, "0a", "others as ever");
+  is_int(lwt_ip_routes(lab_stack, NULL, 0), routes + 1, "one route for one host");
+  advance(LWT_S(601));
+  known("10.0.0.1", 10);
+  known("10.0.0.3", 11);
+  goes(9, "0a", "for ten minutes");
+  for (i = 0; i < 20; i++) {
+    goes(20 + i, "0a", "a host");
+    redirect("redirected", "10.0.0.1", 1, "10.0.0.3", 1);
+  }
+  is_int(lwt_ip_routes(lab_stack, NULL, 0), routes + 16, "sixteen at most");
+  goes(39, "0b", "the last one is there");
+  goes(20, "0a", "the first one is not");
+  is_int(lwt_ip_redirects(lab_stack, 0), 0, "no more");
+  goes(39, "0a", "forgotten");
+  is_int(lwt_ip_routes(lab_stack, NULL, 0), routes, "all of them");
+  is_int(lwt_ip_redirects(lab_stack, 1), 0, "again");
+  redirect("and left when the stack closes", "10.0.0.1", 1, "10.0.0.3", 1);
+  lwt_udp_close(udp);
+  lab_end();
+}
+
 static void test_received(void)
 {
   struct lwt_addr any = lab_addr("0.0.0.0", 7), to = lab_addr("10.0.0.9", 1000);
@@ -440,6 +538,7 @@ int main(void)
   test_port_unreachable();
   test_rate();
   test_connected();
+  test_redirect();
   test_received();
   test_path_mtu();
   return lwt_test_done();
