@@ -364,6 +364,9 @@ void net_tcp_dump(struct net_stack *s, FILE *out)
 
   fprintf(out, "tcp: %u connections, %u half open, %u waiting\n", s->tcp->n_conns,
           s->tcp->n_halves, s->tcp->n_waits);
+  if (s->config.tcp_memory)
+    fprintf(out, "tcp: %" PRIu64 " bytes of %" PRIu32 " are promised\n", s->tcp->held,
+            s->config.tcp_memory);
   for (at = s->tcp->conns.next; at != &s->tcp->conns; at = at->next) {
     c = tcp_of(at, struct tcp_conn, all);
     lwt_net_tcp_info(&c->flow, &info);

@@ -45,6 +45,8 @@ static void give_back(struct tcp_conn *c, uint32_t share)
   struct net_stack *s = c->stack;
   uint32_t promised = c->rcv_adv - c->rcv_nxt + c->rq.len;
 
+  if (c->state < TCP_ESTABLISHED) /* what a SYN has promised stays */
+    return;
   if (c->buffer > share)
     c->buffer = max(share, c->sq.len);
   if (c->held_send > c->buffer)

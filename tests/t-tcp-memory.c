@@ -241,6 +241,20 @@ static void capped(uint32_t loss)
 
 /* ---- Refused ----------------------------------------------------------- */
 
+static int dumped(struct lwt_stack *stack, const char *line)
+{
+  static char text[4000];
+  FILE *f = tmpfile();
+  size_t n;
+
+  lwt_net_dump(stack, f);
+  rewind(f);
+  n = fread(text, 1, sizeof text - 1, f);
+  text[n] = '\0';
+  fclose(f);
+  return strstr(text, line) != NULL;
+}
+
 static void refused(void)
 {
   struct lwt_addr to = address(2, SINK);
@@ -262,6 +276,8 @@ static void refused(void)
     n += !e.code;
   }
   is_int(n, 8, "so many live");
+  ok(dumped(l.stacks[0], "tcp: 65536 bytes of 65536 are promised\n"),
+     "lwt_net_dump() says it");
   ok(inside(&l, 0)->stats.tcp_memory_full >= 4, "counted");
   lwt_flow_abort(flow[0]);
   flow[0] = NULL;
