@@ -426,9 +426,10 @@ LWT_STEP services_step(struct lwt_frame *frame)
 
 int main(int argc, char **argv)
 {
-  struct services s = { .net = "sockets", .connections = 1000 };
+  struct services s = { .net = lwt_platform_network(), .connections = 1000 };
   const struct option options[] = {
-    { "net=NET", OPTION_TEXT, &s.net, "sockets (default), gateway or tap:NAME", 0, 0 },
+    { "net=NET", OPTION_TEXT, &s.net, "sockets, gateway, tap:NAME or vif:N"
+      " (sockets; on Xen the first vif)", 0, 0 },
     { "addr=ADDR[/PREFIX]", OPTION_NET, &s.addr,
       "our address: to listen on (sockets, 127.0.0.1), or to have (10.0.0.2/24)", 0, 0 },
     { "addr6=ADDR", OPTION_ADDR, &s.addr6, "one more address, of IPv6", 0, 0 },

@@ -4,7 +4,7 @@
  *   www                                     the documentation, kernel's sockets
  *   www --net=gateway                       through our TCP/IP, no privilege
  *   www --net=tap:tap0 --addr=10.0.0.2/24   our TCP/IP on a device
- *   www --net=vif:0 --addr=10.0.0.2/24      the same in a domain of Xen
+ *   www --addr=10.0.0.2/24                  the same in a domain of Xen
  *
  * The program is one thread, www_step(): open what is needed, serve until
  * somebody says stop, give everything back.  Which network it is on shows in
@@ -203,10 +203,11 @@ static int run(const struct www *w)
 
 int main(int argc, char **argv)
 {
-  struct www w = { .net = "sockets", .connections = 1024, .port = UINT32_MAX,
+  struct www w = { .net = lwt_platform_network(), .connections = 1024, .port = UINT32_MAX,
                    .tls_port = UINT32_MAX };
   const struct option options[] = {
-    { "net=NET", OPTION_TEXT, &w.net, "sockets (default), gateway or tap:NAME", 0, 0 },
+    { "net=NET", OPTION_TEXT, &w.net, "sockets, gateway, tap:NAME or vif:N"
+      " (sockets; on Xen the first vif)", 0, 0 },
     { "addr=ADDR[/PREFIX]", OPTION_NET, &w.addr, "our address: to listen on (sockets,"
       " 127.0.0.1), or to have (10.0.0.2/24)", 0, 0 },
     { "gateway=ADDR", OPTION_ADDR, &w.router, "the router of that network", 0, 0 },

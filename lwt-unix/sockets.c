@@ -84,6 +84,11 @@ int lwt_platform_sockets(struct lwt_stack **stack)
   return 0;
 }
 
+const char *lwt_platform_network(void)
+{
+  return "sockets";
+}
+
 void lwt_unix_stats(struct lwt_stack *stack, struct lwt_unix_stats *stats)
 {
   const struct sockets *s = lwt__sockets(stack);

@@ -2,15 +2,34 @@
  * devices (netfront.c) and disks (blkfront.c).
  * SPDX-License-Identifier: ISC
  */
-#include "xen.h"
+#include "store.h"
+#include "xenbus.h"
 
 #include <lwt/ustar.h>
+#include <stdio.h>
 #include <string.h>
 
 int lwt_platform_sockets(struct lwt_stack **stack)
 {
   (void)stack;
   return LWT_ENOSYS;
+}
+
+/* The least number in the directory. */
+const char *lwt_platform_network(void)
+{
+  static char name[16];
+  struct lwt_xs_value *found = NULL;
+  uint64_t least = UINT32_MAX, number;
+  const char *at;
+
+  if (!lwt__store_ask(XS_DIRECTORY, "device/vif", NULL, &found))
+    for (at = found->bytes; at < found->bytes + found->len; at += strlen(at) + 1)
+      if (!lwt__xenbus_parse(at, strlen(at), UINT32_MAX, &number) && number < least)
+        least = number;
+  lwt_xs_free(found);
+  snprintf(name, sizeof name, "vif:%u", least == UINT32_MAX ? 0 : (unsigned)least);
+  return name;
 }
 
 int lwt_platform_content(const char *name, struct lwt_content **content)

@@ -37,6 +37,10 @@ LWT_API int lwt_platform_block(const char *name, struct lwt_block **block);
 /* The platform's own stack (the kernel's sockets); LWT_ENOSYS if none. */
 LWT_API int lwt_platform_sockets(struct lwt_stack **stack);
 
+/* What a program's --net= (lwt_net_open()) is if nobody says: "sockets" on Unix, on Xen
+ * the domain's first network device, "vif:0" if there is none.  The text is static. */
+LWT_API const char *lwt_platform_network(void);
+
 /* A tree of files: a directory's path on Unix; everywhere "ustar:NAME", the archive
  * (lwt/ustar.h) on the disk NAME, which is not written to. */
 LWT_API int lwt_platform_content(const char *name,

@@ -141,6 +141,29 @@ static void store_unwatch(const char *token)
   store.unwatched++;
 }
 
+/* The devices of one kind; other directories are too long for one answer. */
+static const char *store_directory(const struct xsd_sockmsg *h, const char *path)
+{
+  char names[256];
+  size_t n = 0, len = strlen(path), name;
+  int i;
+
+  if (strncmp(path, "device/", 7))
+    return "E2BIG";
+  for (i = 0; i < 64; i++)
+    if (!strncmp(store.node[i].path, path, len) && store.node[i].path[len] == '/') {
+      name = strcspn(store.node[i].path + len + 1, "/");
+      memcpy(names + n, store.node[i].path + len + 1, name);
+      names[n + name] = '\0';
+      if (!n || strcmp(names, names + n)) /* not the first one again */
+        n += name + 1;
+    }
+  if (!n)
+    return "ENOENT";
+  store_send(h->type, h->req_id, h->tx_id, names, n);
+  return NULL;
+}
+
 static void store_answer(const struct xsd_sockmsg *h, const char *p)
 {
   const char *rest = p + strlen(p) + 1;
@@ -156,7 +179,7 @@ static void store_answer(const struct xsd_sockmsg *h, const char *p)
     else
       store_send(h->type, h->req_id, h->tx_id, store.node[i].value, store.node[i].len);
     break;
-  case XS_DIRECTORY: error = "E2BIG"; break;
+  case XS_DIRECTORY: error = store_directory(h, p); break;
   case XS_DIRECTORY_PART: store_part(h, rest); break;
   case XS_WRITE: store_write(p, rest, len); break;
   case XS_RM:
@@ -184,7 +207,7 @@ static void store_answer(const struct xsd_sockmsg *h, const char *p)
   if (error)
     store_send(XS_ERROR, h->req_id, h->tx_id, error, strlen(error) + 1);
   else if (h->type != XS_READ && h->type != XS_DIRECTORY_PART &&
-           h->type != XS_TRANSACTION_START)
+           h->type != XS_TRANSACTION_START && h->type != XS_DIRECTORY)
     store_send(h->type, h->req_id, h->tx_id, "OK", 3);
   if (h->type == XS_WATCH)
     store_event(p);

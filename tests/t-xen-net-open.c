@@ -48,6 +48,28 @@ static void test_names(void)
   is_int(code(netif->ops->close(netif)), 0, "closed");
 }
 
+static void remove_node(const char *path)
+{
+  store.node[store_find(path, 1)].path[0] = '\0';
+}
+
+/* What a program takes if nobody says which. */
+static void test_default(void)
+{
+  back_unplug();
+  is_str(lwt_platform_network(), "vif:0", "no device");
+  store_write("device/vif/junk/x", "", 0);
+  store_write("device/vif/12/mac", "", 0);
+  is_str(lwt_platform_network(), "vif:12", "the only one");
+  store_write("device/vif/7/mac", "", 0);
+  store_write("device/vif/30/mac", "", 0);
+  is_str(lwt_platform_network(), "vif:7", "the first one");
+  remove_node("device/vif/junk/x");
+  remove_node("device/vif/12/mac");
+  remove_node("device/vif/7/mac");
+  remove_node("device/vif/30/mac");
+}
+
 /* It blocks, so it must have an end; and it runs no callback. */
 static void test_patience(void)
 {
@@ -212,6 +234,7 @@ int main(void)
   lwt_test_memory();
   is_int(back_start(), 0, "a hypervisor");
   test_names();
+  test_default();
   test_patience();
   test_callback();
   test_memory(promised, "a promise");
