@@ -12,7 +12,8 @@ MEMORY=651264 # of which 256 KiB are main()'s stack
 
 linked() {
   LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os -s \
-    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -o "$image"
+    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -llwt-xen-printf \
+    -o "$image"
 }
 # at_most LIMIT NUMBER WHAT
 at_most() {
@@ -26,11 +27,12 @@ memory() { at_most $MEMORY "$(size "$image" | awk 'END { print $4 }')" "www in m
 # Nobody can be led to a host that is not there, and a server looks up no names.
 without() {
   ! nm "$tap_dir/www.elf" |
-    grep -E 'net_inside|lwt_net_hub|net_carry|dns|lwt_reader|lwt_channel|__cpu_model'
+    grep -E 'net_inside|lwt_net_hub|net_carry|dns|lwt_reader|lwt_channel|__cpu_model|fmt_fp'
 }
 with_symbols() {
   LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os \
-    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -o "$tap_dir/www.elf"
+    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -llwt-xen-printf \
+    -o "$tap_dir/www.elf"
 }
 
 # https, with the system's BearSSL.
