@@ -124,9 +124,9 @@ void lwt__cancel(struct promise *p, int once)
     work = g->work;
     g->work = done;
     done = g;
-    if (g->p.state != LWT_PENDING || (once && g->canceled == lwt__t.epoch))
+    if (g->p.state != LWT_PENDING || (once && g->canceled == lwt__t.epoch + 1))
       continue;
-    g->canceled = lwt__t.epoch;
+    g->canceled = lwt__t.epoch + 1;
     for (i = 0; i < g->n; i++)
       if (g->e[i].owner && !decided(&g->e[i].w))
         cancel_line(lwt__source(&g->e[i].w), &work);

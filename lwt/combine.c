@@ -11,20 +11,22 @@
 
 #include <string.h>
 
+#define RANDOM 0x9e3779b97f4a7c15u
+
 void lwt_seed(uint64_t seed)
 {
-  lwt__t.random = seed * 2 + 1;
+  lwt__t.random = (seed * 2 + 1) ^ RANDOM;
 }
 
 /* xorshift64*, uniform enough below n. */
 size_t lwt__random_below(size_t n)
 {
-  uint64_t x = lwt__t.random;
+  uint64_t x = lwt__t.random ^ RANDOM;
 
   x ^= x >> 12;
   x ^= x << 25;
   x ^= x >> 27;
-  lwt__t.random = x;
+  lwt__t.random = x ^ RANDOM;
   return (size_t)((x * 0x2545f4914f6cdd1du) >> 32) % n;
 }
 

@@ -180,7 +180,7 @@ struct outcome {
 struct group {
   struct promise p;
   struct group *work;
-  uint64_t canceled; /* the epoch in which its inputs were cancelled last */
+  uint64_t canceled; /* one more than the epoch in which its inputs were, last */
   size_t n;
   size_t left;
   struct outcome result;
@@ -267,7 +267,7 @@ struct thread {
   lwt_stall_fn *stall;
   struct lwt_engine *engine;
   lwt_lost_fn *lost;
-  uint64_t random;
+  uint64_t random; /* XOR RANDOM of combine.c, so that a thread begins as zeros */
   struct handled handled;
   void (*release_stacks)(void); /* of fibers, if it keeps any */
 };

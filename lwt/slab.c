@@ -28,7 +28,7 @@ struct slab {
   size_t bytes; /* of the slab; 0: one promise, allocated singly */
 };
 
-__thread struct thread lwt__t = { .random = 0x9e3779b97f4a7c15u, .epoch = 1 };
+__thread struct thread lwt__t;
 
 static void *(*alloc_fn)(size_t) = malloc;
 static void (*free_fn)(void *) = free;

@@ -406,54 +406,61 @@ CALL(sys_sysinfo)
   return 0;
 }
 
-static call_fn *const table[] = {
-  [SYS_arch_prctl] = sys_arch_prctl,
-  [SYS_brk] = sys_brk,
-  [SYS_clock_gettime] = sys_clock_gettime,
-  [SYS_clock_nanosleep] = sys_clock_nanosleep,
-  [SYS_close] = sys_stream,
-  [SYS_exit] = sys_exit,
-  [SYS_exit_group] = sys_exit,
-  [SYS_fcntl] = sys_stream,
-  [SYS_futex] = sys_futex,
-  [SYS_getegid] = sys_zero,
-  [SYS_geteuid] = sys_zero,
-  [SYS_getgid] = sys_zero,
-  [SYS_getpid] = sys_one,
-  [SYS_getrandom] = sys_getrandom,
-  [SYS_gettid] = sys_one,
-  [SYS_gettimeofday] = sys_gettimeofday,
-  [SYS_getuid] = sys_zero,
-  [SYS_ioctl] = sys_ioctl,
-  [SYS_kill] = sys_kill,
-  [SYS_lseek] = sys_seek,
-  [SYS_madvise] = sys_madvise,
-  [SYS_mmap] = sys_mmap,
-  [SYS_mprotect] = sys_mprotect,
-  [SYS_mremap] = sys_mremap,
-  [SYS_munmap] = sys_munmap,
-  [SYS_nanosleep] = sys_nanosleep,
-  [SYS_open] = sys_no_file,
-  [SYS_openat] = sys_no_file,
-  [SYS_read] = sys_read,
-  [SYS_readv] = sys_readv,
-  [SYS_rt_sigaction] = sys_zero,
-  [SYS_rt_sigprocmask] = sys_zero,
-  [SYS_sched_yield] = sys_zero,
-  [SYS_set_tid_address] = sys_one,
-  [SYS_tkill] = sys_kill,
-  [SYS_sysinfo] = sys_sysinfo,
-  [SYS_uname] = sys_uname,
-  [SYS_write] = sys_write,
-  [SYS_writev] = sys_writev,
+/* Pairs, not an array by number: that would be 2 KB of holes. */
+static const struct {
+  unsigned long number;
+  call_fn *call;
+} table[] = {
+  { SYS_arch_prctl, sys_arch_prctl },
+  { SYS_brk, sys_brk },
+  { SYS_clock_gettime, sys_clock_gettime },
+  { SYS_clock_nanosleep, sys_clock_nanosleep },
+  { SYS_close, sys_stream },
+  { SYS_exit, sys_exit },
+  { SYS_exit_group, sys_exit },
+  { SYS_fcntl, sys_stream },
+  { SYS_futex, sys_futex },
+  { SYS_getegid, sys_zero },
+  { SYS_geteuid, sys_zero },
+  { SYS_getgid, sys_zero },
+  { SYS_getpid, sys_one },
+  { SYS_getrandom, sys_getrandom },
+  { SYS_gettid, sys_one },
+  { SYS_gettimeofday, sys_gettimeofday },
+  { SYS_getuid, sys_zero },
+  { SYS_ioctl, sys_ioctl },
+  { SYS_kill, sys_kill },
+  { SYS_lseek, sys_seek },
+  { SYS_madvise, sys_madvise },
+  { SYS_mmap, sys_mmap },
+  { SYS_mprotect, sys_mprotect },
+  { SYS_mremap, sys_mremap },
+  { SYS_munmap, sys_munmap },
+  { SYS_nanosleep, sys_nanosleep },
+  { SYS_open, sys_no_file },
+  { SYS_openat, sys_no_file },
+  { SYS_read, sys_read },
+  { SYS_readv, sys_readv },
+  { SYS_rt_sigaction, sys_zero },
+  { SYS_rt_sigprocmask, sys_zero },
+  { SYS_sched_yield, sys_zero },
+  { SYS_set_tid_address, sys_one },
+  { SYS_tkill, sys_kill },
+  { SYS_sysinfo, sys_sysinfo },
+  { SYS_uname, sys_uname },
+  { SYS_write, sys_write },
+  { SYS_writev, sys_writev },
 };
 
 /* args: r9, r8, r10, rdx, rsi, rdi. */
 long lwt__syscall(unsigned long number, const long *args)
 {
-  if (number >= sizeof table / sizeof *table || !table[number])
-    return -ENOSYS;
-  return table[number](args[5], args[4], args[3], args[2], args[1], args[0]);
+  size_t i;
+
+  for (i = 0; i < sizeof table / sizeof *table; i++)
+    if (table[i].number == number)
+      return table[i].call(args[5], args[4], args[3], args[2], args[1], args[0]);
+  return -ENOSYS;
 }
 
 void lwt__syscall_init(void)
