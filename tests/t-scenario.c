@@ -569,6 +569,7 @@ int main(int argc, char **argv)
   clock_t begin = clock();
   int i;
 
+  setvbuf(stdout, NULL, _IOLBF, 0); /* for who stops a long run */
   for (i = 1; i < argc; i++)
     ok(scenario(strtoull(argv[i], NULL, 0), 1, &bytes, &errors), "seed %s", argv[i]);
   if (argc > 1)
