@@ -112,7 +112,7 @@ void lwt__drain(void)
 
   t->draining = 1;
   t->storage = NULL;
-  t->in_tasks = t->in_tasks != 0; /* the program takes its time */
+  t->now_turns = 0; /* the program takes its time */
   if (unlikely(t->watch))
     drain_watched(t);
   while ((w = t->ready)) {

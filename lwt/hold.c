@@ -15,6 +15,11 @@ int lwt__hold(void)
   return held;
 }
 
+int lwt__is_held(void)
+{
+  return lwt__t.draining;
+}
+
 void lwt__release(int held)
 {
   lwt__t.draining = (uint8_t)held;

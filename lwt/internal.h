@@ -251,7 +251,8 @@ struct thread {
   struct promise paused; /* its waiters: the pauses, hooked by their own w */
   struct lwt__task *tasks, **tasks_end;
   uint64_t now;     /* see lwt__task_now() */
-  uint8_t in_tasks; /* tasks run; 2: and now is the time */
+  uint8_t in_tasks; /* tasks run */
+  uint8_t now_turns; /* while tasks run: if not 0, now is the time */
   struct promise *dead; /* released, linked by `waiters` */
   uint8_t reaping;
   uint8_t freeing;

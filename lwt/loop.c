@@ -12,6 +12,10 @@
 
 #define POLL_AFTER 64
 
+/* Turns in a row for which one look at the clock does: a stack sends in one and the
+ * hub delivers in the next. */
+#define NOW_TURNS 2
+
 struct lwt_engine *lwt_platform_engine(void) __attribute__((weak));
 
 struct lwt_engine *lwt_set_engine(struct lwt_engine *engine)
@@ -40,10 +44,10 @@ uint64_t lwt__task_now(void)
 {
   struct thread *t = &lwt__t;
 
-  if (t->in_tasks == 2)
+  if (t->in_tasks && t->now_turns)
     return t->now;
   t->now = lwt_now();
-  t->in_tasks *= 2;
+  t->now_turns = t->in_tasks ? NOW_TURNS : 0;
   return t->now;
 }
 
@@ -64,6 +68,7 @@ void lwt__task_set(struct lwt__task *task)
   lwt__t.tasks_end = &task->next;
 }
 
+/* In the list of the next turn, or in that of those that run. */
 void lwt__task_stop(struct lwt__task *task)
 {
   if (!task->link)
@@ -77,21 +82,27 @@ void lwt__task_stop(struct lwt__task *task)
 }
 
 /* Those in the list, each of which may be stopped by another; returns how many. */
-static size_t run_tasks(struct lwt__task **list)
+static size_t run_tasks(struct thread *t)
 {
-  struct lwt__task *task;
-  uint8_t outer = lwt__t.in_tasks;
+  struct lwt__task *list = t->tasks, *task;
+  uint8_t outer = t->in_tasks, held = t->draining;
   size_t n = 0;
-  int held;
 
-  lwt__t.in_tasks = 1;
-  for (; (task = *list); n++) {
-    lwt__task_stop(task);
-    held = lwt__hold();
+  t->tasks = NULL;
+  t->in_tasks = 1;
+  t->now_turns -= t->now_turns > 0;
+  list->link = &list;
+  for (; (task = list); n++) {
+    list = task->next;
+    if (list)
+      list->link = &list;
+    task->link = NULL;
+    t->draining = 1;
     task->fn(task);
-    lwt__release(held);
+    t->draining = held;
+    lwt__leave();
   }
-  lwt__t.in_tasks = outer != 0;
+  t->in_tasks = outer;
   return n;
 }
 
@@ -102,21 +113,17 @@ static inline int is_paused(void)
 
 size_t lwt__run_paused(void)
 {
-  struct waiter *w = lwt__t.paused.waiters, *next;
-  struct lwt__task *tasks = lwt__t.tasks;
+  struct thread *t = &lwt__t;
+  struct waiter *w = t->paused.waiters, *next;
   size_t n = 0;
 
-  if (tasks)
-    tasks->link = &tasks;
-  lwt__t.tasks = NULL;
-  lwt__t.tasks_end = NULL;
-  lwt__t.paused.waiters = NULL;
+  t->paused.waiters = NULL;
   for (; w; w = next, n++) {
     next = w->next;
     lwt__fulfill((struct promise *)(void *)((char *)w - offsetof(struct promise, w)),
                  NULL, NULL);
   }
-  return tasks ? n + run_tasks(&tasks) : n;
+  return t->tasks ? n + run_tasks(t) : n;
 }
 
 /* ---- The loop ---------------------------------------------------------------- */
@@ -137,6 +144,7 @@ uint64_t lwt_run_ready(void)
   struct lwt_engine *engine;
   uint64_t next = LWT_NEVER;
 
+  lwt__t.now_turns = 0;
   lwt__leave();
   lwt__run_paused();
   lwt__leave();
@@ -179,6 +187,7 @@ static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quic
   }
   if (is_paused())
     next = 0;
+  lwt__t.now_turns = 0;
   return lwt__traced() ? wait_traced(engine, next, resumed) : engine->wait(engine, next);
 }
 
@@ -187,6 +196,7 @@ static int run(struct lwt_engine *engine, const struct promise *p)
   size_t quick = 0;
   int error = 0;
 
+  lwt__t.now_turns = 0;
   lwt__leave();
   while (p->state == LWT_PENDING && !error) {
     error = turn(engine, p, &quick);

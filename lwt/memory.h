@@ -33,6 +33,8 @@ size_t lwt__buf_cleanup(void);
  * middle of its work. */
 LWT_API int lwt__hold(void);
 LWT_API void lwt__release(int held);
+/* Whether they wait now. */
+LWT_API int lwt__is_held(void);
 
 /* The disk of that name, if it needs no platform ("memory:SIZE").  Returns 0,
  * LWT_ENODEV, or why it cannot be made. */
@@ -51,9 +53,9 @@ LWT_API void lwt__task_set(struct lwt__task *task);
 /* No effect if it is not set. */
 LWT_API void lwt__task_stop(struct lwt__task *task);
 
-/* lwt_now(), but read once for tasks that run one after the other with nothing of
- * the program between them: a packet on its way through a hub and two stacks takes
- * no longer than asking for the time. */
+/* lwt_now(), but read once for tasks of a turn and the next that run one after the
+ * other with nothing of the program between them: a packet on its way through a hub
+ * and two stacks takes no longer than asking for the time. */
 LWT_API uint64_t lwt__task_now(void);
 
 #ifdef __cplusplus

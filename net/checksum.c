@@ -162,6 +162,8 @@ uint16_t net_sum(const void *bytes, size_t len)
   size_t wide = 0;
   uint64_t sum = 0;
 
+  if (len < 32)
+    return fold_and_swap(sum_few(p, len));
   if (len >= WIDE && has_avx2()) {
     wide = len & ~(size_t)63;
     sum = sum_avx2(p, wide);

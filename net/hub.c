@@ -251,9 +251,17 @@ static struct lwt_buf *copy(const struct lwt_buf *packet)
   return c;
 }
 
+/* memcmp() of 6 bytes is a call, and this is done for each frame. */
 static int has_mac(const struct port *p, const uint8_t mac[6])
 {
-  return !p->closed && !memcmp(p->netif.mac, mac, 6);
+  uint32_t a, b;
+  uint16_t c, d;
+
+  memcpy(&a, p->netif.mac, 4);
+  memcpy(&b, mac, 4);
+  memcpy(&c, p->netif.mac + 4, 2);
+  memcpy(&d, mac + 4, 2);
+  return !p->closed && !((a ^ b) | (uint32_t)(c ^ d));
 }
 
 /* The port with that address other than from; NULL. */

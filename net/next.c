@@ -10,18 +10,6 @@
 
 enum { IP = NET_NEXT_IP, TCP_LEAST = 20 };
 
-/* Ones' complement addition in the order of the machine. */
-static int header_sum_ok(const uint8_t *p)
-{
-  uint32_t words[5];
-  uint64_t sum;
-
-  memcpy(words, p, sizeof words);
-  sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
-  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-  return net_sum_fold((uint32_t)sum) == 0xffff;
-}
-
 /* To us and not a fragment; returns what follows the IP header, 0: it is not. */
 static uint32_t is_plain(const struct net_if *nif, const struct lwt_buf *frame)
 {
@@ -37,7 +25,7 @@ static uint32_t is_plain(const struct net_if *nif, const struct lwt_buf *frame)
     return 0;
   total = net_get16(p + IP + 2);
   if (total < NET_IPV4_LEN + NET_UDP_LEN || total > frame->total - IP ||
-      !header_sum_ok(p + IP))
+      !net_next_header_ok(p + IP))
     return 0;
   return total - NET_IPV4_LEN;
 }
@@ -81,9 +69,12 @@ static int to_transport(struct net_if *nif, struct lwt_buf *frame, uint8_t proto
 
 int net_input_next(struct net_if *nif, struct lwt_buf *frame)
 {
-  uint32_t len = is_plain(nif, frame);
+  uint32_t len;
   uint8_t proto;
 
+  if (net_tcp_input_same(nif, frame))
+    return 1;
+  len = is_plain(nif, frame);
   if (!len)
     return 0;
   proto = frame->data[IP + 9];

@@ -20,6 +20,22 @@ int net_input_next(struct net_if *nif, struct lwt_buf *frame);
 int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len);
 int net_udp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len);
 
+/* For the connection that the last segment was for, by the same headers. */
+int net_tcp_input_same(struct net_if *nif, struct lwt_buf *frame);
+
+/* Whether the sum of an IPv4 header without options is right: ones' complement
+ * addition in the order of the machine. */
+static inline int net_next_header_ok(const uint8_t *p)
+{
+  uint32_t words[5];
+  uint64_t sum;
+
+  memcpy(words, p, sizeof words);
+  sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+  return net_sum_fold((uint32_t)sum) == 0xffff;
+}
+
 /* Whether the transport's checksum is right: the addresses stand in front of the
  * segment, one sum for both. */
 static inline int net_next_sum_ok(const struct lwt_buf *frame, uint8_t proto,

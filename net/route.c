@@ -62,6 +62,7 @@ static int make(struct net_stack *s, struct net_route *route,
     make6(s, route, from, to);
   else
     make4(s, route, from, to);
+  route->plain = to->family == 4 && !(route->nif->offloads & LWT_NETIF_TX_CSUM);
   route->pseudo_sum = net_sum_pseudo(from, to, proto, 0);
   route->age = s->route_age;
   return 1;
@@ -100,6 +101,25 @@ static void finish_sum(const struct net_route *route, uint16_t offset,
   net_put16(segment->data + offset, sum || route->proto != NET_PROTO_UDP ? sum : 0xffff);
 }
 
+int net_route_pass(struct net_stack *s, const struct net_route *route, uint8_t tos,
+                   uint16_t id, struct lwt_buf *segment)
+{
+  uint32_t total = segment->total + NET_IPV4_LEN;
+  uint8_t *head = segment->data - NET_ROUTE_HEADERS;
+
+  segment->data = head;
+  segment->len += NET_ROUTE_HEADERS;
+  segment->total += NET_ROUTE_HEADERS;
+  memcpy(head, route->head, NET_ROUTE_HEADERS); /* of a length known here: inline */
+  head[NET_ETHER_LEN + 1] = tos;
+  net_put32(head + NET_ETHER_LEN + 2, total << 16 | id);
+  net_put16(head + NET_ETHER_LEN + 10,
+            (uint16_t)~net_sum_fold(route->ip_sum + tos + total + id));
+  net_neighbour_used(route->hop, s->now);
+  s->stats.ip_tx++;
+  return net_ether_transmit(route->nif, segment);
+}
+
 int net_route_send(struct net_stack *s, const struct net_route *route,
                    uint16_t csum_offset, uint8_t tos, uint16_t id,
                    struct lwt_buf *segment)
@@ -113,23 +133,16 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
     return LWT_EMSGSIZE;
   }
   finish_sum(route, csum_offset, segment);
+  if (head_len == NET_ROUTE_HEADERS)
+    return net_route_pass(s, route, tos, id, segment);
   segment->data -= head_len;
   segment->len += head_len;
   segment->total += head_len;
   head = segment->data;
   memcpy(head, route->head, head_len);
-  if (head_len == NET_ROUTE_HEADERS) {
-    total += NET_IPV4_LEN;
-    head[NET_ETHER_LEN + 1] = tos;
-    net_put16(head + NET_ETHER_LEN + 2, total);
-    net_put16(head + NET_ETHER_LEN + 4, id);
-    net_put16(head + NET_ETHER_LEN + 10,
-              (uint16_t)~net_sum_fold(route->ip_sum + tos + total + id));
-  } else {
-    head[NET_ETHER_LEN] |= tos >> 4;
-    head[NET_ETHER_LEN + 1] |= (uint8_t)(tos << 4);
-    net_put16(head + NET_ETHER_LEN + 4, total);
-  }
+  head[NET_ETHER_LEN] |= tos >> 4;
+  head[NET_ETHER_LEN + 1] |= (uint8_t)(tos << 4);
+  net_put16(head + NET_ETHER_LEN + 4, total);
   net_neighbour_used(route->hop, s->now);
   s->stats.ip_tx++;
   return net_ether_transmit(route->nif, segment);

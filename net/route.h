@@ -24,6 +24,7 @@ struct net_route {
   struct net_if *nif;
   struct neighbour *hop;
   uint8_t proto, head_len;       /* bytes of head */
+  uint8_t plain;                 /* IPv4, and no sum is left to the device */
   uint8_t head[NET_ROUTE_HEADERS6];
   uint32_t ip_sum, pseudo_sum;   /* without the lengths; not folded */
 };
@@ -52,5 +53,9 @@ void net_route_confirm(struct net_stack *s, const struct net_route *route);
 int net_route_send(struct net_stack *s, const struct net_route *route,
                    uint16_t csum_offset, uint8_t tos, uint16_t id,
                    struct lwt_buf *segment);
+
+/* The same over a plain route for a segment that is not too long, its sum done. */
+int net_route_pass(struct net_stack *s, const struct net_route *route, uint8_t tos,
+                   uint16_t id, struct lwt_buf *segment);
 
 #endif

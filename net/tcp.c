@@ -56,15 +56,6 @@ static void turn(struct lwt__task *task)
   net_tcp_leave(s);
 }
 
-/* Whether callbacks of what is settled now run later. */
-static int is_held(void)
-{
-  int held = lwt__hold();
-
-  lwt__release(held);
-  return held;
-}
-
 /* The program is called from here only.  It may still have to hear of what has
  * happened, and will perhaps write: what it writes in this turn goes out
  * together, and takes the acknowledgment with it. */
@@ -75,7 +66,7 @@ void net_tcp_leave(struct net_stack *s)
   if (tcp->depth == 1) {
     settle_all(s);
     while (!tcp_list_empty(&tcp->work)) {
-      if (is_held()) {
+      if (lwt__is_held()) {
         lwt__task_set(&tcp->turn);
         break;
       }

@@ -66,6 +66,9 @@ enum {
 
 enum { TCP_HEADER = 20, TCP_HEADER_MAX = 60, TCP_SACKS = 4 };
 
+/* Timestamps alone (RFC 7323 appendix A): bytes of options, and the first four. */
+enum { TCP_HEADER_TS = 12, TCP_TS_ALONE = 0x0101080a };
+
 /* Options that a header has. */
 enum {
   TCP_OPT_SCALE = LWT_NET_TCP_SCALE,
@@ -394,12 +397,22 @@ struct tcp_listener {
 
 /* ---- The stack's part -------------------------------------------------- */
 
+/* How the last frame began that was found to be for a connection (tcp_next.c): it
+ * holds while routes and addresses do. */
+struct tcp_same {
+  struct tcp_conn *conn; /* NULL: none */
+  struct net_if *nif;
+  uint32_t age;          /* of s->route_age */
+  uint8_t head[38];      /* up to the ports */
+};
+
 enum { TCP_LISTEN_BUCKETS = 64 };
 
 struct net_tcp {
   struct net_stack *stack;
   struct tcp_table table;
   struct tcp_conn *last;   /* the last found; NULL */
+  struct tcp_same same;
   struct tcp_link listeners[TCP_LISTEN_BUCKETS];
   struct tcp_link conns;   /* every connection in the table */
   struct tcp_link work;    /* may have something to send */
@@ -555,6 +568,9 @@ int net_tcp_window_update_due(const struct tcp_conn *c);
 
 /* Send [seq, seq + len) with flags.  Returns 0, or why it was not sent. */
 int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags);
+/* Send len <= TCP_INLINE_MAX new bytes, at snd_nxt, of a connection for which
+ * net_tcp_is_plain(), and which has nothing else to say.  The same. */
+int net_tcp_send_few(struct tcp_conn *c, const uint8_t *bytes, uint32_t len);
 /* The options of our SYN, or of the answer to one with the options asked. */
 uint8_t net_tcp_syn_options(const struct net_stack *s, uint8_t asked);
 int net_tcp_send_syn(struct tcp_conn *c);
@@ -575,6 +591,15 @@ void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,
 uint16_t net_tcp_our_mss(struct net_stack *s, const struct lwt_addr *remote);
 /* Scale of a receive buffer's window. */
 uint8_t net_tcp_scale_for(uint32_t buffer);
+
+/* Whether headers are made of the route, the numbers and timestamps only. */
+static inline int net_tcp_is_plain(const struct tcp_conn *c)
+{
+  return c->state == TCP_ESTABLISHED && c->mode == TCP_OPEN && !c->log &&
+         !c->reass.head && c->dsack.start == c->dsack.end &&
+         !(c->ecn_on | c->ecn_echo | c->urgent_out | c->persist) &&
+         c->route.age == c->stack->route_age && c->route.plain;
+}
 
 /* ---- tcp_log.c --------------------------------------------------------- */
 

@@ -340,7 +340,8 @@ void net_tcp_conn_settle(struct net_stack *s, struct tcp_conn *c)
     return;
   }
   /* What else there is comes next; the program may free c in between. */
-  tcp_list_add(&s->tcp->wake, &c->wake);
+  if (c->reading | c->writing | c->ending || !c->stack)
+    tcp_list_add(&s->tcp->wake, &c->wake);
   if (c->stack)
     net_tcp_work(c);
   if (reading)

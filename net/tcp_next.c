@@ -61,22 +61,78 @@ static struct tcp_conn *find(struct net_stack *s, const uint8_t *p)
   return node && node->kind == TCP_CONN ? tcp_of(node, struct tcp_conn, node) : NULL;
 }
 
-int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len)
+/* Its headers but for the numbers belong to c: 0: something else is unusual. */
+static inline int take(struct net_stack *s, struct tcp_conn *c, struct lwt_buf *frame,
+                       uint32_t len)
 {
-  struct net_stack *s = nif->s;
-  const uint8_t *p = frame->data;
-  struct tcp_conn *c;
   struct tcp_repr r;
 
-  if (frame->len < LEAST || len < TCP_HEADER || (p[IP + 1] & CE) == CE ||
-      !(c = find(s, p)))
-    return 0;
-  if (!parse(c, &r, p + TCP, frame->len - TCP, len) || !net_tcp_is_next(c, &r) ||
-      !net_next_sum_ok(frame, NET_PROTO_TCP, len))
+  if (!parse(c, &r, frame->data + TCP, frame->len - TCP, len) ||
+      !net_tcp_is_next(c, &r) || !net_next_sum_ok(frame, NET_PROTO_TCP, len))
     return 0;
   s->stats.ip_rx++;
   net_clock_once(s);
   net_tcp_input_begin(s, len);
   net_tcp_conn_next(c, &r, net_next_strip(frame, TCP + r.header, len - r.header));
   return 1;
+}
+
+/* Addresses and ports are looked at here and what follows from them is looked up,
+ * once for frames that begin in the same way. */
+int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len)
+{
+  struct net_stack *s = nif->s;
+  struct tcp_same *same = &s->tcp->same;
+  const uint8_t *p = frame->data;
+  struct tcp_conn *c;
+
+  if (frame->len < LEAST || len < TCP_HEADER || (p[IP + 1] & CE) == CE ||
+      !(c = find(s, p)))
+    return 0;
+  *same = (struct tcp_same){ c, nif, s->route_age, { 0 } };
+  memcpy(same->head, p, sizeof same->head);
+  return take(s, c, frame, len);
+}
+
+static inline uint64_t differ64(const uint8_t *a, const uint8_t *b)
+{
+  uint64_t x, y;
+
+  memcpy(&x, a, 8);
+  memcpy(&y, b, 8);
+  return x ^ y;
+}
+
+static inline uint32_t differ32(const uint8_t *a, const uint8_t *b)
+{
+  uint32_t x, y;
+
+  memcpy(&x, a, 4);
+  memcpy(&y, b, 4);
+  return x ^ y;
+}
+
+/* All that decides whose the frame is: everything but length, identification and
+ * sum of the IP header. */
+static inline int is_same(const uint8_t *p, const uint8_t *head)
+{
+  return !(differ64(p, head) | differ64(p + 8, head + 8) |
+           differ32(p + IP + 6, head + IP + 6) | differ64(p + IP + 12, head + IP + 12) |
+           differ32(p + TCP, head + TCP));
+}
+
+int net_tcp_input_same(struct net_if *nif, struct lwt_buf *frame)
+{
+  struct net_stack *s = nif->s;
+  const struct tcp_same *same = &s->tcp->same;
+  const uint8_t *p = frame->data;
+  uint32_t total;
+
+  if (!same->conn || same->nif != nif || same->age != s->route_age ||
+      frame->len < LEAST || !is_same(p, same->head))
+    return 0;
+  total = net_get16(p + IP + 2);
+  return total >= NET_IPV4_LEN + TCP_HEADER && total <= frame->total - IP &&
+         net_next_header_ok(p + IP) &&
+         take(s, same->conn, frame, total - NET_IPV4_LEN);
 }

@@ -53,6 +53,12 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
   return LWT_ENETDOWN;
 }
 
+int net_route_pass(struct net_stack *s, const struct net_route *route, uint8_t tos,
+                   uint16_t id, struct lwt_buf *segment)
+{
+  return net_route_send(s, route, 0, tos, id, segment);
+}
+
 int net_ip_send(struct net_stack *s, const struct lwt_addr *src,
                 const struct lwt_addr *dst, uint8_t proto, uint8_t tos, uint8_t ttl,
                 int df, struct lwt_buf *segment)
