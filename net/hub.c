@@ -34,7 +34,7 @@ struct port {
   struct port *peer;  /* who got the last frame; NULL */
   uint32_t now_sent;     /* bytes sent that the turn will deliver */
   struct queue received; /* for the next turn */
-  struct queue batch;    /* of this turn */
+  struct queue batch;    /* of this turn; nothing is added */
   struct flight *flights; /* towards this port */
   lwt_netif_input *input;
   void *env;
@@ -77,7 +77,9 @@ static void queue_add(struct queue *q, struct lwt_buf *packet)
 
 static void queue_clear(struct queue *q)
 {
-  *q = (struct queue){ .end = &q->first };
+  q->first = NULL;
+  q->end = &q->first;
+  q->packets = q->bytes = 0;
 }
 
 /* ---- Room -------------------------------------------------------------- */
@@ -121,19 +123,20 @@ static void hub_release(struct lwt_net_hub *hub);
 
 static void give(struct port *p)
 {
-  struct queue q = p->batch;
+  const struct queue *q = &p->batch;
+  struct lwt_buf *first = q->first;
 
-  queue_clear(&p->batch);
+  p->batch.first = NULL;
   if (p->closed || lwt_unwanted(&p->listener)) {
-    p->netif.stats.rx_dropped += q.packets;
-    p->hub->stats.deaf += q.packets;
-    lwt_buf_free_queue(q.first);
+    p->netif.stats.rx_dropped += q->packets;
+    p->hub->stats.deaf += q->packets;
+    lwt_buf_free_queue(first);
     return;
   }
-  p->netif.stats.rx_packets += q.packets;
-  p->netif.stats.rx_bytes += q.bytes;
-  p->hub->stats.delivered += q.packets;
-  p->input(p->env, q.first);
+  p->netif.stats.rx_packets += q->packets;
+  p->netif.stats.rx_bytes += q->bytes;
+  p->hub->stats.delivered += q->packets;
+  p->input(p->env, first);
 }
 
 /* Hand over what was received. */
@@ -145,7 +148,9 @@ static void deliver(struct lwt_net_hub *hub)
     p->now_sent = 0;
     if (!p->received.first)
       continue;
-    p->batch = p->received;
+    p->batch.first = p->received.first;
+    p->batch.packets = p->received.packets;
+    p->batch.bytes = p->received.bytes;
     queue_clear(&p->received);
   }
   for (p = hub->ports; p; p = p->next)

@@ -72,12 +72,15 @@ int net_input_next(struct net_if *nif, struct lwt_buf *frame)
   uint32_t len;
   uint8_t proto;
 
-  if (net_tcp_input_same(nif, frame))
+  if (frame->len < NET_NEXT_TRANSPORT)
+    return 0;
+  proto = frame->data[IP + 9];
+  if (proto == NET_PROTO_TCP ? net_tcp_input_same(nif, frame)
+                             : proto == NET_PROTO_UDP && net_udp_input_same(nif, frame))
     return 1;
   len = is_plain(nif, frame);
   if (!len)
     return 0;
-  proto = frame->data[IP + 9];
   if (proto == NET_PROTO_TCP ? net_tcp_input_next(nif, frame, len)
                              : proto == NET_PROTO_UDP &&
                                  net_udp_input_next(nif, frame, len))

@@ -20,8 +20,10 @@ int net_input_next(struct net_if *nif, struct lwt_buf *frame);
 int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len);
 int net_udp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len);
 
-/* For the connection that the last segment was for, by the same headers. */
+/* For the connection or the endpoint that the last frame was for, by the same headers:
+ * most come in rows. */
 int net_tcp_input_same(struct net_if *nif, struct lwt_buf *frame);
+int net_udp_input_same(struct net_if *nif, struct lwt_buf *frame);
 
 /* Whether the sum of an IPv4 header without options is right: ones' complement
  * addition in the order of the machine. */
@@ -34,6 +36,57 @@ static inline int net_next_header_ok(const uint8_t *p)
   sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
   sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
   return net_sum_fold((uint32_t)sum) == 0xffff;
+}
+
+static inline uint64_t net_differ64(const uint8_t *a, const uint8_t *b)
+{
+  uint64_t x, y;
+
+  memcpy(&x, a, 8);
+  memcpy(&y, b, 8);
+  return x ^ y;
+}
+
+static inline uint32_t net_differ32(const uint8_t *a, const uint8_t *b)
+{
+  uint32_t x, y;
+
+  memcpy(&x, a, 4);
+  memcpy(&y, b, 4);
+  return x ^ y;
+}
+
+/* What p begins with is known to be for us, on nif. */
+static inline void net_next_remember(struct net_same *same, struct net_if *nif,
+                                     const uint8_t *p)
+{
+  same->nif = nif;
+  same->age = nif->s->route_age;
+  memcpy(same->head, p, sizeof same->head);
+}
+
+/* Whether a frame is for whom the one was that is remembered: the same is all that
+ * decides it, which is everything but length, identification and sum of the IP header.
+ * What follows the header, in bytes; 0: no, or it is not in order. */
+static inline uint32_t net_next_same(const struct net_same *same,
+                                     const struct net_if *nif,
+                                     const struct lwt_buf *frame)
+{
+  const uint8_t *p = frame->data, *head = same->head;
+  uint32_t total;
+
+  if (same->nif != nif || same->age != nif->s->route_age ||
+      frame->len < NET_NEXT_TRANSPORT + NET_UDP_LEN ||
+      (net_differ64(p, head) | net_differ64(p + 8, head + 8) |
+       net_differ32(p + NET_NEXT_IP + 6, head + NET_NEXT_IP + 6) |
+       net_differ64(p + NET_NEXT_IP + 12, head + NET_NEXT_IP + 12) |
+       net_differ32(p + NET_NEXT_TRANSPORT, head + NET_NEXT_TRANSPORT)))
+    return 0;
+  total = net_get16(p + NET_NEXT_IP + 2);
+  if (total < NET_IPV4_LEN + NET_UDP_LEN || total > frame->total - NET_NEXT_IP ||
+      !net_next_header_ok(p + NET_NEXT_IP))
+    return 0;
+  return total - NET_IPV4_LEN;
 }
 
 /* Whether the transport's checksum is right: the addresses stand in front of the

@@ -29,6 +29,13 @@ struct net_route {
   uint32_t ip_sum, pseudo_sum;   /* without the lengths; not folded */
 };
 
+/* How a frame began whose receiver was looked up (next.h).  nif NULL: none. */
+struct net_same {
+  struct net_if *nif;
+  uint32_t age;     /* of s->route_age */
+  uint8_t head[38]; /* up to the ports */
+};
+
 /* What routes were made of has changed. */
 static inline void net_routes_changed(struct net_stack *s)
 {

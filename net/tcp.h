@@ -397,22 +397,14 @@ struct tcp_listener {
 
 /* ---- The stack's part -------------------------------------------------- */
 
-/* How the last frame began that was found to be for a connection (tcp_next.c): it
- * holds while routes and addresses do. */
-struct tcp_same {
-  struct tcp_conn *conn; /* NULL: none */
-  struct net_if *nif;
-  uint32_t age;          /* of s->route_age */
-  uint8_t head[38];      /* up to the ports */
-};
-
 enum { TCP_LISTEN_BUCKETS = 64 };
 
 struct net_tcp {
   struct net_stack *stack;
   struct tcp_table table;
   struct tcp_conn *last;   /* the last found; NULL */
-  struct tcp_same same;
+  struct net_same same;    /* of the last frame for a connection, */
+  struct tcp_conn *same_conn; /* which is this one */
   struct tcp_link listeners[TCP_LISTEN_BUCKETS];
   struct tcp_link conns;   /* every connection in the table */
   struct tcp_link work;    /* may have something to send */
@@ -597,7 +589,7 @@ static inline int net_tcp_is_plain(const struct tcp_conn *c)
 {
   return c->state == TCP_ESTABLISHED && c->mode == TCP_OPEN && !c->log &&
          !c->reass.head && c->dsack.start == c->dsack.end &&
-         !(c->ecn_on | c->ecn_echo | c->urgent_out | c->persist) &&
+         !(c->ecn_on | c->ecn_echo | c->urgent_out | c->persist | c->frto) &&
          c->route.age == c->stack->route_age && c->route.plain;
 }
 

@@ -220,11 +220,61 @@ static void detect(struct tcp_conn *c, const struct tcp_repr *r,
     net_tcp_work(c);
 }
 
+/* Nothing is lost, reordered, probed or undone, and r acknowledges all that was sent,
+ * which was sent once and at the same time: what the rest of this file comes to when a
+ * request is answered.  0: it is not so. */
+static int ack_whole(struct tcp_conn *c, const struct tcp_repr *r)
+{
+  const struct tcp_sent *sent = c->sent.small;
+  uint64_t now = c->stack->now;
+  uint32_t bytes = r->ack - c->snd_una;
+
+  if (r->ack != c->snd_max || r->ack != c->snd_nxt || r->ack == c->snd_una ||
+      c->sq.len != bytes || !c->timing || c->rtt_seq != r->ack)
+    return 0;
+  if (c->sent.n != 1 || c->sent.first || c->sent.at != sent || sent->flags ||
+      sent->end != r->ack || c->mode != TCP_OPEN || c->log || r->n_sacks ||
+      c->persist | c->undo.valid | c->rack.tlp | c->rack.in_dsack_round | c->frto)
+    return 0;
+  if (update_window(c, r))
+    net_tcp_work(c);
+  c->timing = 0;
+  net_tcp_rtt_sample(c, now - c->rtt_time);
+  c->rack.time = sent->time;
+  c->rack.fack = c->rack.end = r->ack;
+  c->rack.rtt = now - sent->time;
+  c->ack_rtt = c->rack.rtt + !c->rack.rtt;
+  if (!c->rack.min_rtt || c->ack_rtt < c->rack.min_rtt)
+    c->rack.min_rtt = c->ack_rtt;
+  c->sent.n = 0;
+  net_tcp_sendq_ack(&c->sq, bytes);
+  c->snd_una = c->snd_small = r->ack;
+  c->urgent_out = 0;
+  c->retransmits = 0;
+  c->progress = now;
+  c->soft.code = 0;
+  c->dupacks = c->reno_sacked = 0;
+  c->delivered += bytes;
+  c->t_rexmit = c->t_loss = LWT_NEVER;
+  net_tcp_cc_acked(c, bytes);
+  if (c->buffer < c->stack->config.tcp_send && c->cwnd > c->buffer / 2)
+    net_tcp_tune_send(c);
+  if (c->writing | c->ending) {
+    net_tcp_conn_refill(c);
+    net_tcp_wake(c);
+  }
+  if (c->writing | c->fin)
+    net_tcp_work(c);
+  return 1;
+}
+
 int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
 {
   struct tcp_delivery d = { .fack = c->rack.fack, .tsecr = r->tsecr };
   int new_window;
 
+  if (ack_whole(c, r))
+    return 0;
   if (c->log)
     net_tcp_log_input(c, r);
   if (seq_gt(r->ack, c->snd_max) || seq_lt(r->ack, c->snd_una - c->max_wnd)) {

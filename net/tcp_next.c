@@ -82,57 +82,22 @@ static inline int take(struct net_stack *s, struct tcp_conn *c, struct lwt_buf *
 int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len)
 {
   struct net_stack *s = nif->s;
-  struct tcp_same *same = &s->tcp->same;
   const uint8_t *p = frame->data;
   struct tcp_conn *c;
 
   if (frame->len < LEAST || len < TCP_HEADER || (p[IP + 1] & CE) == CE ||
       !(c = find(s, p)))
     return 0;
-  *same = (struct tcp_same){ c, nif, s->route_age, { 0 } };
-  memcpy(same->head, p, sizeof same->head);
+  net_next_remember(&s->tcp->same, nif, p);
+  s->tcp->same_conn = c;
   return take(s, c, frame, len);
-}
-
-static inline uint64_t differ64(const uint8_t *a, const uint8_t *b)
-{
-  uint64_t x, y;
-
-  memcpy(&x, a, 8);
-  memcpy(&y, b, 8);
-  return x ^ y;
-}
-
-static inline uint32_t differ32(const uint8_t *a, const uint8_t *b)
-{
-  uint32_t x, y;
-
-  memcpy(&x, a, 4);
-  memcpy(&y, b, 4);
-  return x ^ y;
-}
-
-/* All that decides whose the frame is: everything but length, identification and
- * sum of the IP header. */
-static inline int is_same(const uint8_t *p, const uint8_t *head)
-{
-  return !(differ64(p, head) | differ64(p + 8, head + 8) |
-           differ32(p + IP + 6, head + IP + 6) | differ64(p + IP + 12, head + IP + 12) |
-           differ32(p + TCP, head + TCP));
 }
 
 int net_tcp_input_same(struct net_if *nif, struct lwt_buf *frame)
 {
-  struct net_stack *s = nif->s;
-  const struct tcp_same *same = &s->tcp->same;
-  const uint8_t *p = frame->data;
-  uint32_t total;
+  struct net_tcp *tcp = nif->s->tcp;
+  uint32_t len = net_next_same(&tcp->same, nif, frame);
 
-  if (!same->conn || same->nif != nif || same->age != s->route_age ||
-      frame->len < LEAST || !is_same(p, same->head))
-    return 0;
-  total = net_get16(p + IP + 2);
-  return total >= NET_IPV4_LEN + TCP_HEADER && total <= frame->total - IP &&
-         net_next_header_ok(p + IP) &&
-         take(s, same->conn, frame, total - NET_IPV4_LEN);
+  return len >= TCP_HEADER && frame->len >= LEAST &&
+         take(nif->s, tcp->same_conn, frame, len);
 }

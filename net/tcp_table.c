@@ -192,8 +192,8 @@ void net_tcp_remove(struct net_stack *s, struct tcp_node *node)
   table->count--;
   if (s->tcp->last && &s->tcp->last->node == node)
     s->tcp->last = NULL;
-  if (s->tcp->same.conn && &s->tcp->same.conn->node == node)
-    s->tcp->same.conn = NULL;
+  if (s->tcp->same.nif && &s->tcp->same_conn->node == node)
+    s->tcp->same.nif = NULL;
 }
 
 /* RFC 6056 algorithm 1: a random place to begin, then one after the other. */

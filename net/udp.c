@@ -463,6 +463,7 @@ static void detach(struct udp_endpoint *e)
   while (*link != e)
     link = &(*link)->next;
   *link = e->next;
+  net_udp_changed(s);
   s->udp->count--;
   net_group_leave_all(s, e);
   e->s = NULL;
@@ -557,6 +558,7 @@ static int open_on(struct net_stack *s, const struct lwt_addr *addr,
   bucket = net_udp_bucket(s, local.port);
   e->next = *bucket;
   *bucket = e;
+  net_udp_changed(s);
   s->udp->count++;
   *udp = &e->udp;
   return 0;
@@ -602,6 +604,7 @@ int lwt_ip_udp_connect(struct lwt_udp *udp, const struct lwt_addr *peer)
       return error;
   }
   e->peer = to;
+  net_udp_changed(e->s);
   e->error = 0;
   e->refused.family = 0;
   return 0;

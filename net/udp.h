@@ -41,7 +41,16 @@ struct net_udp_table {
   struct udp_endpoint *bucket[UDP_BUCKETS];
   struct udp_route routes[UDP_ROUTES];
   uint32_t count;
+  struct net_same same;     /* of the last datagram, */
+  struct udp_endpoint *same_endpoint; /* which was for this one, */
+  struct lwt_addr from, to; /* and its ends */
 };
+
+/* Which endpoint is whose may have changed. */
+static inline void net_udp_changed(struct net_stack *s)
+{
+  s->udp->same.nif = NULL;
+}
 
 static inline struct udp_endpoint **net_udp_bucket(struct net_stack *s, uint16_t port)
 {

@@ -96,32 +96,51 @@ static int is_unicast(const struct net_stack *s, uint32_t ip)
   return ip >> 24 != 0 && ip >> 28 < 14 && !net_broadcast4(s, ip);
 }
 
-int net_udp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len)
+/* For the endpoint that is remembered; 0: there is something about it. */
+static inline int take(struct net_stack *s, struct lwt_buf *frame, uint32_t len)
 {
-  struct net_stack *s = nif->s;
-  const uint8_t *p = frame->data, *ip = p + NET_NEXT_IP;
-  uint32_t src = net_get32(ip + 12), dst = net_get32(ip + 16);
-  struct lwt_addr from = net_addr4(src, net_get16(p + UDP));
-  struct lwt_addr to = net_addr4(dst, net_get16(p + UDP + 2));
-  struct udp_endpoint *e;
+  const uint8_t *p = frame->data;
+  struct net_udp_table *table = s->udp;
   struct udp_item *item;
 
-  if (net_get16(p + UDP + 4) != len || !is_unicast(s, src))
-    return 0;
-  if (net_get16(p + UDP + CSUM_OFFSET) && !net_next_sum_ok(frame, NET_PROTO_UDP, len))
-    return 0;
-  e = net_udp_find(s, &to, to.port, nif->index, &from);
-  if (!e)
+  if (net_get16(p + UDP + 4) != len ||
+      (net_get16(p + UDP + CSUM_OFFSET) && !net_next_sum_ok(frame, NET_PROTO_UDP, len)))
     return 0;
   s->stats.ip_rx++;
   s->stats.udp_rx++;
   frame = net_next_strip(frame, UDP + NET_UDP_LEN, len - NET_UDP_LEN);
   frame->flags = 0;
-  item = net_udp_take(e, frame);
+  item = net_udp_take(table->same_endpoint, frame);
   if (!item)
     return 1;
-  item->datagram.from = from;
-  item->datagram.to = to;
-  net_udp_hand_over(e, item);
+  item->datagram.from = table->from;
+  item->datagram.to = table->to;
+  net_udp_hand_over(table->same_endpoint, item);
   return 1;
+}
+
+int net_udp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len)
+{
+  struct net_stack *s = nif->s;
+  struct net_udp_table *table = s->udp;
+  const uint8_t *p = frame->data, *ip = p + NET_NEXT_IP;
+  uint32_t src = net_get32(ip + 12);
+  struct lwt_addr from = net_addr4(src, net_get16(p + UDP));
+  struct lwt_addr to = net_addr4(net_get32(ip + 16), net_get16(p + UDP + 2));
+  struct udp_endpoint *e;
+
+  if (!is_unicast(s, src) || !(e = net_udp_find(s, &to, to.port, nif->index, &from)))
+    return 0;
+  net_next_remember(&table->same, nif, p);
+  table->same_endpoint = e;
+  table->from = from;
+  table->to = to;
+  return take(s, frame, len);
+}
+
+int net_udp_input_same(struct net_if *nif, struct lwt_buf *frame)
+{
+  uint32_t len = net_next_same(&nif->s->udp->same, nif, frame);
+
+  return len && take(nif->s, frame, len);
 }

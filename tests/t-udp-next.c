@@ -7,6 +7,8 @@
  */
 #include "netlab.h"
 
+#include <lwt-ip.h>
+
 static struct lwt_udp *udp;
 static const struct lwt_addr peer = { .family = 4, .ip = { 10, 0, 0, 9 }, .port = 1000 };
 
@@ -202,11 +204,35 @@ static void test_output(const char *bound)
   end();
 }
 
+/* Datagrams with the same headers go to whom they belong now. */
+static void test_changes(void)
+{
+  struct lwt_addr other = lab_addr("10.0.0.8", 1000), nobody = { .family = 0 };
+  struct lwt_addr any = lab_addr("0.0.0.0", 7);
+
+  start("0.0.0.0");
+  takes("before");
+  is_int(lwt_ip_udp_connect(udp, &other), 0, "connected to another host");
+  due("wrong");
+  REFUSED(udp_no_port, "not from that one");
+  is_int(lwt_ip_udp_connect(udp, &nobody), 0, "connected to nobody");
+  takes("then again");
+  lwt_udp_close(udp);
+  due("wrong");
+  inject();
+  is_int((int)STAT(udp_no_port), 2, "not to one that is closed");
+  lab_discard();
+  is_int(lwt_stack_udp(lab_stack, &any, &udp), 0, "another endpoint");
+  takes("which has it now");
+  end();
+}
+
 int main(void)
 {
   test_input("0.0.0.0");
   test_input("10.0.0.2");
   test_output("0.0.0.0");
   test_output("10.0.0.2");
+  test_changes();
   return lwt_test_done();
 }
