@@ -16,12 +16,13 @@ enum option_kind {
   OPTION_NUMBER, /* unsigned, from least to most */
   OPTION_TEXT,   /* const char * */
   OPTION_ADDR,   /* struct lwt_addr */
-  OPTION_NET     /* struct option_net: an address, or address/prefix */
+  OPTION_NET     /* struct option_net: ADDR, ADDR/PREFIX, dhcp or dhcp:ADDR */
 };
 
 struct option_net {
   struct lwt_addr addr;
   uint8_t prefix; /* 0: not given */
+  uint8_t dhcp;   /* to be got from the network: addr, if any, is the one of before */
 };
 
 struct option {
@@ -50,6 +51,9 @@ static inline int option_net(const char *text, struct option_net *net)
   size_t n = strcspn(text, "/");
   unsigned prefix = 0;
 
+  net->dhcp = strncmp(text, "dhcp", 4) == 0 && (!text[4] || text[4] == ':');
+  if (net->dhcp)
+    return text[4] ? lwt_addr_parse(&net->addr, text + 5) : 0;
   if (n >= sizeof addr)
     return LWT_EINVAL;
   memcpy(addr, text, n);

@@ -21,6 +21,7 @@
 #include <lwt/platform.h>
 #include <lwt/sync.h>
 
+#include "lease.h"
 #include "options.h"
 
 #define IDLE LWT_S(120) /* without a byte, a connection is closed */
@@ -38,6 +39,7 @@ struct services {
   unsigned base, connections;
   /* While it runs. */
   struct lwt_stack *stack;
+  struct lwt_dhcp *lease;
   struct lwt_mdns *mdns;
   struct lwt_semaphore room; /* for connections */
   struct lwt_resolver stop;
@@ -340,25 +342,31 @@ static int add_all(struct services *s, const struct lwt_addr *at)
 }
 
 /* The kernel's stack listens on --addr; ours has it for its own. */
-static int open_all(struct services *s)
+static int open_network(struct services *s)
 {
   struct lwt_net_options o = { .addr = s->addr.addr,
                                .prefix = s->addr.prefix,
-                               .gateway = s->router };
-  struct lwt_addr at = { .family = 4 }, any6 = { .family = 6 };
-  int sockets = strcmp(s->net, "sockets") == 0, code;
+                               .gateway = s->router,
+                               .no_addr = s->addr.dhcp };
+  int code;
 
-  if (s->addr6.family && !sockets) {
+  if (s->addr6.family && strcmp(s->net, "sockets")) {
     o.net.ipv6 = LWT_NET_IPV6_AUTO;
     o.net.addr6 = s->addr6;
     o.net.prefix6 = 64;
   }
   code = lwt_net_open(s->net, &o, &s->stack);
-  if (code) {
+  if (code)
     fprintf(stderr, "services: cannot open the network %s: %s\n", s->net,
             lwt_strerror(code));
-    return code;
-  }
+  return code;
+}
+
+static int listen_all(struct services *s)
+{
+  struct lwt_addr at = { .family = 4 }, any6 = { .family = 6 };
+  int sockets = strcmp(s->net, "sockets") == 0;
+
   if (sockets && s->addr.addr.family)
     at = s->addr.addr;
   else if (sockets)
@@ -398,9 +406,18 @@ LWT_STEP services_step(struct lwt_frame *frame)
   lwt_begin(s);
   s->room.free = s->left = s->connections;
   s->stopped = lwt_wait(&s->stop);
-  s->error.code = open_all(s);
+  s->error.code = open_network(s);
   if (s->stack)
     lwt_defer(s, lwt_stack_close, s->stack);
+  if (s->error.code == 0 && s->addr.dhcp) {
+    s->error.code = lease_begin(s->stack, &s->addr.addr, "services", &s->lease);
+    if (s->lease) {
+      lwt_defer(s, lease_end, s->lease);
+      lwt_await_error(s, &s->error, lease_wait(s->lease, &s->addr.addr));
+    }
+  }
+  if (s->error.code == 0)
+    s->error.code = listen_all(s);
   if (s->error.code == 0)
     s->error.code = announce(s);
   if (s->mdns)
@@ -431,7 +448,8 @@ int main(int argc, char **argv)
     { "net=NET", OPTION_TEXT, &s.net, "sockets, gateway, tap:NAME or vif:N"
       " (sockets; on Xen the first vif)", 0, 0 },
     { "addr=ADDR[/PREFIX]", OPTION_NET, &s.addr,
-      "our address: to listen on (sockets, 127.0.0.1), or to have (10.0.0.2/24)", 0, 0 },
+      "our address: to listen on (sockets, 127.0.0.1), or to have (10.0.0.2/24); dhcp or "
+      "dhcp:ADDR: got from the network", 0, 0 },
     { "addr6=ADDR", OPTION_ADDR, &s.addr6, "one more address, of IPv6", 0, 0 },
     { "name=NAME", OPTION_TEXT, &s.name, "to be NAME.local (not on sockets)", 0, 0 },
     { "gateway=ADDR", OPTION_ADDR, &s.router, "the router of that network", 0, 0 },

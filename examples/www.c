@@ -5,6 +5,7 @@
  *   www --net=gateway                       through our TCP/IP, no privilege
  *   www --net=tap:tap0 --addr=10.0.0.2/24   our TCP/IP on a device
  *   www --addr=10.0.0.2/24                  the same in a domain of Xen
+ *   www --net=tap:tap0 --addr=dhcp          with an address from the network
  *
  * The program is one thread, www_step(): open what is needed, serve until
  * somebody says stop, give everything back.  Which network it is on shows in
@@ -17,6 +18,7 @@
 #include <lwt.h>
 #include <lwt/platform.h>
 
+#include "lease.h"
 #include "options.h"
 #include "secure.h"
 
@@ -35,6 +37,7 @@ struct www {
   /* While it runs. */
   struct lwt_content *content;
   struct lwt_stack *stack;
+  struct lwt_dhcp *lease;
   struct lwt_listener *listener, *secure;
   struct lwt_error error;
   lwt_t *stop;
@@ -85,6 +88,7 @@ static int open_network(struct www *w)
   struct lwt_net_options o = { .addr = w->addr.addr,
                                .prefix = w->addr.prefix,
                                .gateway = w->router,
+                               .no_addr = w->addr.dhcp,
                                .host = w->host };
 
   return cannot("open the network", w->net, lwt_net_open(w->net, &o, &w->stack));
@@ -157,6 +161,13 @@ LWT_STEP www_step(struct lwt_frame *frame)
   if (open_network(w))
     lwt_finish(w, 1);
   lwt_defer(w, lwt_stack_close, w->stack);
+  if (w->addr.dhcp) {
+    if (cannot("get an address by", "DHCP",
+               lease_begin(w->stack, &w->addr.addr, "www", &w->lease)))
+      lwt_finish(w, 1);
+    lwt_defer(w, lease_end, w->lease);
+    lwt_await(w, lease_wait(w->lease, &w->addr.addr));
+  }
   if (listen_on(w, w->port, &w->listener))
     lwt_finish(w, 1);
   if (w->tls) {
@@ -209,7 +220,8 @@ int main(int argc, char **argv)
     { "net=NET", OPTION_TEXT, &w.net, "sockets, gateway, tap:NAME or vif:N"
       " (sockets; on Xen the first vif)", 0, 0 },
     { "addr=ADDR[/PREFIX]", OPTION_NET, &w.addr, "our address: to listen on (sockets,"
-      " 127.0.0.1), or to have (10.0.0.2/24)", 0, 0 },
+      " 127.0.0.1), or to have (10.0.0.2/24); dhcp or dhcp:ADDR: got from the network", 0,
+      0 },
     { "gateway=ADDR", OPTION_ADDR, &w.router, "the router of that network", 0, 0 },
     { "host=ADDR", OPTION_ADDR, &w.host, "where --net=gateway listens (127.0.0.1)", 0,
       0 },

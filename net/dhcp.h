@@ -9,7 +9,7 @@
 #define NET_DHCP_H
 
 #include "dhcp_wire.h"
-#include "net.h"
+#include "names.h"
 
 #include "lwt-dhcp.h"
 #include "lwt-ip.h"
@@ -31,11 +31,13 @@ struct lwt_dhcp {
   struct lwt_resolver wake;  /* of a thread that waits for time to pass */
   struct lwt_ip_watch watch;
   uint8_t lost;              /* the address was taken away */
+  uint32_t previous;         /* the address of before, while it may be asked for */
   uint32_t xid;
   uint64_t begun;            /* of the exchange, for `secs` */
   struct net_dhcp message;   /* the last one that was waited for */
   struct net_dhcp offer;     /* what is being asked for, then the lease */
   struct lwt_dhcp_lease lease;
+  struct net_name_source names; /* n 0: not among the stack's */
   uint8_t has_lease, has_address;
   struct lwt_ip_route routes[16 + LWT_DHCP_ROUTERS];
   unsigned n_routes;

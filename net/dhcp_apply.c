@@ -3,8 +3,6 @@
  */
 #include "dhcp.h"
 
-#include "lwt-dns.h"
-
 #include <string.h>
 
 #define FOREVER 0xffffffffu
@@ -111,10 +109,14 @@ static void set_routes(struct lwt_dhcp *d, const struct net_dhcp *m)
 
 static void set_names(struct lwt_dhcp *d)
 {
-  struct lwt_dns *dns = d->config.without_dns ? NULL : lwt_net_dns(d->stack);
+  struct net_stack *s = net_stack_of(d->stack);
 
-  if (dns)
-    lwt_dns_set_servers(dns, d->lease.dns, d->lease.n_dns);
+  if (d->names.n)
+    net_names_forget(s, &d->names);
+  d->names.servers = d->lease.dns;
+  d->names.n = d->config.without_dns ? 0 : d->lease.n_dns;
+  if (d->names.n)
+    net_names_learn(s, &d->names);
 }
 
 void net_dhcp_apply(struct lwt_dhcp *d, const struct net_dhcp *m)
@@ -140,15 +142,35 @@ void net_dhcp_apply(struct lwt_dhcp *d, const struct net_dhcp *m)
 
 void net_dhcp_undo(struct lwt_dhcp *d)
 {
-  int had = d->has_lease;
-
   d->has_lease = 0;
   remove_routes(d);
   if (d->has_address)
     lwt_ip_address_remove(d->stack, d->interface, &d->lease.addr);
   d->has_address = 0;
-  if (!had)
-    return;
   d->lease.n_dns = 0;
   set_names(d);
+}
+
+void lwt_dhcp_dump(const struct lwt_dhcp *d, FILE *out)
+{
+  const struct lwt_dhcp_lease *l = &d->lease;
+  char text[LWT_ADDR_TEXT];
+  unsigned i;
+
+  if (!d->has_lease) {
+    fprintf(out, "dhcp: no lease\n");
+    return;
+  }
+  fprintf(out, "dhcp: %s/%u", lwt_addr_format(&l->addr, text, sizeof text), l->prefix);
+  fprintf(out, " from %s", lwt_addr_format(&l->server, text, sizeof text));
+  if (l->expires == LWT_NEVER)
+    fprintf(out, " for ever");
+  else
+    fprintf(out, " for %u s",
+            l->expires > lwt_now() ? (unsigned)((l->expires - lwt_now()) / LWT_S(1)) : 0);
+  for (i = 0; i < l->n_routers; i++)
+    fprintf(out, " router %s", lwt_addr_format(&l->routers[i], text, sizeof text));
+  for (i = 0; i < l->n_dns; i++)
+    fprintf(out, " dns %s", lwt_addr_format(&l->dns[i], text, sizeof text));
+  fprintf(out, "%s%s\n", l->domain[0] ? " domain " : "", l->domain);
 }

@@ -11,6 +11,7 @@
 #define OFFERS (1u << NET_DHCP_OFFER)
 #define ANSWERS (1u << NET_DHCP_ACK | 1u << NET_DHCP_NAK)
 #define REQUESTS 4           /* in vain, then from the start */
+#define REBOOTS 2            /* in vain, then for any address */
 #define AFTER_DECLINE LWT_S(10) /* 3.1, 5 */
 #define RENEW_AT_LEAST LWT_S(60) /* between requests, 4.4.5 */
 
@@ -18,7 +19,7 @@ struct client {
   struct lwt_frame frame;
   struct lwt_dhcp *d;
   struct lwt_error error;
-  unsigned tries, setbacks;
+  unsigned tries, most, setbacks;
   uint64_t asked, until;
 };
 
@@ -94,6 +95,7 @@ static lwt_t *request(struct client *c, int to_server)
   struct lwt_dhcp_stats *stats = &c->d->stats;
 
   stats->requests += c->d->state == LWT_DHCP_REQUESTING;
+  stats->reboots += c->d->state == LWT_DHCP_REBOOTING;
   stats->renews += c->d->state == LWT_DHCP_RENEWING;
   stats->rebinds += c->d->state == LWT_DHCP_REBINDING;
   c->asked = lwt_now();
@@ -149,6 +151,57 @@ static void end(void *env)
   net_dhcp_undo(c->d);
 }
 
+/* Ask for d->offer, so many times, and use it if nobody else has it.  LWT_ETIMEDOUT: no
+ * answer; LWT_EPROTO: refused; LWT_EADDRINUSE. */
+LWT_STEP claim_step(struct lwt_frame *frame)
+{
+  struct client *c = (struct client *)frame;
+  struct lwt_dhcp *d = c->d;
+
+  lwt_begin(c);
+  c->error.code = LWT_ETIMEDOUT;
+  for (; c->tries < c->most && c->error.code == LWT_ETIMEDOUT; c->tries++) {
+    lwt_await(c, request(c, 0));
+    lwt_await_error(c, &c->error, net_dhcp_receive(d, ANSWERS, d->offer.server,
+                                                   back_off(d, c->tries)));
+  }
+  if (c->error.code)
+    lwt_throw(c, c->error.code, "dhcp");
+  if (!granted(c))
+    lwt_throw(c, LWT_EPROTO, "dhcp");
+  d->offer = d->message;
+  enter(d, LWT_DHCP_PROBING);
+  net_dhcp_times(d, &d->message, c->asked);
+  lwt_await_error(c, &c->error, net_dhcp_set_address(d, &d->message, 1));
+  if (c->error.code == LWT_EADDRINUSE) {
+    d->stats.conflicts++;
+    d->stats.declines++;
+    lwt_await(c, net_dhcp_send(d, NET_DHCP_DECLINE, 0));
+  }
+  if (c->error.code)
+    lwt_throw(c, c->error.code, "dhcp");
+  lwt_end(c);
+}
+
+static lwt_t *claim(struct lwt_dhcp *d, enum lwt_dhcp_state state, unsigned times)
+{
+  enter(d, state);
+  return LWT_GO(struct client, claim_step, .d = d, .most = times);
+}
+
+/* The address of before (4.4.2). */
+static lwt_t *reboot(struct lwt_dhcp *d)
+{
+  int error = net_dhcp_open(d, 1);
+
+  if (error)
+    return lwt_fail(error, "dhcp");
+  begin_exchange(d);
+  memset(&d->offer, 0, sizeof d->offer);
+  d->offer.yiaddr = d->previous;
+  return claim(d, LWT_DHCP_REBOOTING, REBOOTS);
+}
+
 /* From INIT to an address that nobody else has: fulfilled, or rejected with what went
  * wrong. */
 LWT_STEP acquire_step(struct lwt_frame *frame)
@@ -172,30 +225,7 @@ LWT_STEP acquire_step(struct lwt_frame *frame)
       lwt_throw(c, c->error.code, "dhcp");
   }
   d->offer = d->message;
-  enter(d, LWT_DHCP_REQUESTING);
-  for (c->tries = 0;; c->tries++) {
-    if (c->tries == REQUESTS)
-      lwt_throw(c, LWT_ETIMEDOUT, "dhcp");
-    lwt_await(c, request(c, 0));
-    lwt_await_error(c, &c->error, net_dhcp_receive(d, ANSWERS, d->offer.server,
-                                                   back_off(d, c->tries)));
-    if (!c->error.code)
-      break;
-    if (c->error.code != LWT_ETIMEDOUT)
-      lwt_throw(c, c->error.code, "dhcp");
-  }
-  if (!granted(c))
-    lwt_throw(c, LWT_EPROTO, "dhcp");
-  enter(d, LWT_DHCP_PROBING);
-  net_dhcp_times(d, &d->message, c->asked);
-  lwt_await_error(c, &c->error, net_dhcp_set_address(d, &d->message, 1));
-  if (c->error.code == LWT_EADDRINUSE) {
-    d->stats.conflicts++;
-    d->stats.declines++;
-    lwt_await(c, net_dhcp_send(d, NET_DHCP_DECLINE, 0));
-  }
-  if (c->error.code)
-    lwt_throw(c, c->error.code, "dhcp");
+  lwt_await(c, claim(d, LWT_DHCP_REQUESTING, REQUESTS));
   lwt_end(c);
 }
 
@@ -250,7 +280,15 @@ LWT_STEP client_step(struct lwt_frame *frame)
   if (d->config.start_delay)
     lwt_await(c, lwt_sleep(net_dhcp_random(d, d->config.start_delay)));
   for (;;) {
-    lwt_await_error(c, &c->error, LWT_GO(struct client, acquire_step, .d = d));
+    c->error.code = LWT_ENOENT;
+    if (d->previous)
+      lwt_await_error(c, &c->error, reboot(d));
+    if (c->error.code == LWT_EPROTO)
+      d->previous = 0; /* nor will anybody offer it */
+    if (c->error.code == LWT_ENOENT || c->error.code == LWT_ETIMEDOUT ||
+        c->error.code == LWT_EPROTO)
+      lwt_await_error(c, &c->error, LWT_GO(struct client, acquire_step, .d = d));
+    d->previous = 0;
     if (cancelled(c))
       lwt_throw(c, LWT_ECANCELED, "dhcp");
     if (c->error.code) {
@@ -301,6 +339,11 @@ static int identify(struct lwt_dhcp *d, const struct lwt_dhcp_config *config)
     memcpy(d->id + 1, d->mac, 6);
     d->id_len = 7;
   }
+  if (config->previous.family &&
+      (config->previous.family != 4 || !net_ip_is_host(&config->previous, 32)))
+    return LWT_EINVAL;
+  if (config->previous.family)
+    d->previous = net_ip4(&config->previous);
   if (config->hostname)
     strncpy(d->hostname, config->hostname, sizeof d->hostname - 1);
   d->config.id = NULL;

@@ -63,8 +63,10 @@ static void fill(const struct lwt_dhcp *d, uint8_t type, struct net_dhcp *m)
   m->max_size = NET_DHCP_ROOM + 28;
   memcpy(m->params, params, m->n_params = sizeof params);
   strcpy(m->hostname, d->hostname);
-  if (type != NET_DHCP_REQUEST)
+  if (type != NET_DHCP_REQUEST) {
+    m->requested = d->previous; /* refused by nobody, or another server has it */
     return;
+  }
   if (renewing) {
     m->ciaddr = d->offer.yiaddr;
   } else {

@@ -224,6 +224,44 @@ net_dns_set_p *net_dns_question(struct lwt_dns *dns, const struct net_dns_name *
 
 /* ---- Life -------------------------------------------------------------------- */
 
+/* One more, unless it is there or there is no room. */
+static void add_server(struct lwt_dns *dns, struct net_dns_server *list, unsigned *n,
+                       struct lwt_addr addr)
+{
+  unsigned i;
+
+  if (!addr.port)
+    addr.port = 53;
+  for (i = 0; i < *n; i++)
+    if (lwt_addr_equal(&list[i].addr, &addr))
+      return;
+  if (*n == LWT_DNS_SERVERS)
+    return;
+  memset(&list[*n], 0, sizeof *list);
+  for (i = 0; i < dns->n_servers; i++) /* what is known of it stays known */
+    if (lwt_addr_equal(&dns->servers[i].addr, &addr))
+      list[*n] = dns->servers[i];
+  list[(*n)++].addr = addr;
+}
+
+unsigned net_dns_servers(struct lwt_dns *dns)
+{
+  struct net_dns_server list[LWT_DNS_SERVERS];
+  struct lwt_addr learnt[LWT_DNS_SERVERS];
+  size_t i, n_learnt = 0;
+  unsigned n = 0;
+
+  if (dns->learnt)
+    n_learnt = dns->learnt(dns->stack, learnt, LWT_DNS_SERVERS);
+  for (i = 0; i < dns->n_given; i++)
+    add_server(dns, list, &n, dns->given[i]);
+  for (i = 0; i < n_learnt; i++)
+    add_server(dns, list, &n, learnt[i]);
+  memcpy(dns->servers, list, n * sizeof *list);
+  dns->n_servers = n;
+  return n;
+}
+
 int lwt_dns_set_servers(struct lwt_dns *dns, const struct lwt_addr *servers, size_t n)
 {
   size_t i;
@@ -233,13 +271,10 @@ int lwt_dns_set_servers(struct lwt_dns *dns, const struct lwt_addr *servers, siz
   for (i = 0; i < n; i++)
     if (servers[i].family != 4 && servers[i].family != 6)
       return LWT_EINVAL;
-  memset(dns->servers, 0, sizeof dns->servers);
-  for (i = 0; i < n; i++) {
-    dns->servers[i].addr = servers[i];
-    if (!servers[i].port)
-      dns->servers[i].addr.port = 53;
-  }
-  dns->n_servers = (unsigned)n;
+  for (i = 0; i < n; i++)
+    dns->given[i] = servers[i];
+  dns->n_given = (unsigned)n;
+  net_dns_servers(dns);
   return 0;
 }
 
@@ -312,6 +347,7 @@ void lwt_dns_close(void *dns)
     return;
   held = lwt__hold();
   d->closed = 1;
+  d->learnt = NULL;
   while ((u = d->under_way)) {
     leave(u);
     tell(u, NULL, LWT_ECONNABORTED);
@@ -341,6 +377,7 @@ void lwt_dns_dump(const struct lwt_dns *dns, FILE *out)
   char text[NET_DNS_TEXT];
   size_t i;
 
+  net_dns_servers((struct lwt_dns *)(uintptr_t)dns);
   for (i = 0; i < dns->n_servers; i++)
     fprintf(out, "dns server %s asked %llu failed %llu%s\n",
             lwt_addr_format(&dns->servers[i].addr, text, sizeof text),

@@ -81,8 +81,13 @@ struct lwt_dns {
   struct lwt_stack *stack;
   struct lwt_dns_config config; /* defaults filled in */
   struct lwt_dns_stats stats;
+  /* Those that the program gave, and all: with what the stack has learnt. */
+  struct lwt_addr given[LWT_DNS_SERVERS];
+  unsigned n_given;
   struct net_dns_server servers[LWT_DNS_SERVERS];
   unsigned n_servers, turn;
+  /* Or NULL. */
+  size_t (*learnt)(struct lwt_stack *stack, struct lwt_addr *list, size_t max);
   struct net_dns_name *search;
   uint64_t random_count;
   struct net_dns_under_way *under_way;
@@ -97,6 +102,10 @@ static inline int net_dns_uses(const struct lwt_dns *dns, enum lwt_dns_feature f
 {
   return !(dns->config.without & feature);
 }
+
+/* Before servers are looked at: those that the stack knows of now, after those that were
+ * given.  Returns how many there are in all. */
+unsigned net_dns_servers(struct lwt_dns *dns);
 
 /* Records or an error; net_dns_set_unref() it.  An error that is an answer, too. */
 net_dns_set_p *net_dns_question(struct lwt_dns *dns, const struct net_dns_name *name,

@@ -140,7 +140,7 @@ lwt_t *net_dns_answer(void *env, void *value)
 static lwt_dns_answer_p *query(struct lwt_dns *dns, const struct net_dns_name *name,
                                uint16_t type)
 {
-  if (!dns->n_servers)
+  if (!net_dns_servers(dns))
     return lwt_dns_answer_p_fail(LWT_ENETUNREACH, "dns_query");
   return (lwt_dns_answer_p *)lwt_bind(LWT_UNTYPED(net_dns_question(dns, name, type)),
                                       net_dns_answer, NULL);

@@ -245,6 +245,7 @@ static void make_order(struct ask *a)
   struct lwt_dns *dns = a->dns;
   unsigned start = dns->config.rotate ? dns->turn++ : 0, pass, i, k;
 
+  net_dns_servers(dns);
   a->n = 0;
   for (pass = 0; pass < 2; pass++)
     for (i = 0; i < dns->n_servers; i++) {

@@ -263,7 +263,7 @@ lwt_addrs_p *lwt_dns_lookup(struct lwt_dns *dns, const char *name, uint16_t port
   addrs = localhost(&l.name, port);
   if (addrs)
     return ready(addrs);
-  if (!dns->n_servers)
+  if (!net_dns_servers(dns))
     return lwt_addrs_p_fail(LWT_ENOENT, "dns_lookup");
   labels = net_dns_name_labels(&l.name);
   l.search = dns->search && name[len - 1] != '.';

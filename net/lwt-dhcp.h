@@ -20,6 +20,7 @@ extern "C" {
 /* RFC 2131, figure 5. */
 enum lwt_dhcp_state {
   LWT_DHCP_INIT,       /* waits a little before it begins (again) */
+  LWT_DHCP_REBOOTING,  /* asks for the address of before (INIT-REBOOT) */
   LWT_DHCP_SELECTING,
   LWT_DHCP_REQUESTING,
   LWT_DHCP_PROBING,    /* asks whether the address is free (RFC 5227) */
@@ -50,9 +51,12 @@ struct lwt_dhcp_config {
   const uint8_t *id;         /* the client's identifier, its type first; copied, up to
                                 64 bytes.  NULL: Ethernet and our address */
   size_t id_len;
+  struct lwt_addr previous;  /* the address of before, which is asked for first (RFC 2131
+                                4.4.2); family 0: none is known.  If a server refuses it,
+                                or none answers, any other one will do */
   uint64_t start_delay;      /* wait up to this long before the first message (RFC 2131
                                 4.4.1 wants 1 to 10 s where many begin at once) */
-  uint32_t without_dns;      /* the stack's resolver keeps its servers */
+  uint32_t without_dns;      /* the stack's resolver does not hear of its servers */
   uint32_t without_routes;
   /* The state has changed: there is a lease, another one, none any more.  Called by the
    * loop; it does not stop the client. */
@@ -61,7 +65,8 @@ struct lwt_dhcp_config {
 };
 
 #define LWT_DHCP_STATS(X)                                                     \
-  X(discovers) X(requests) X(renews) X(rebinds) X(declines) X(releases)       \
+  X(discovers) X(requests) X(reboots) X(renews) X(rebinds) X(declines)        \
+  X(releases)                                                                 \
   X(offers) X(acks) X(naks)                                                   \
   X(ignored)    /* not to us, or not what is waited for */                    \
   X(malformed)                                                                \
@@ -77,9 +82,10 @@ struct lwt_dhcp_stats {
 };
 
 /* Get an address for an interface, its routes and servers for the stack's resolver, and
- * keep them for as long as servers let us.  Borrows the stack; stop the client before
- * the stack is closed.  Errors: LWT_ENOTSUP, LWT_ENODEV, LWT_EINVAL (identifier),
- * LWT_ENOMEM. */
+ * keep them for as long as servers let us.  The resolver asks them after those that it
+ * was given (lwt_dns_set_servers()).  Borrows the stack; stop the client before
+ * the stack is closed.  Errors: LWT_ENOTSUP, LWT_ENODEV, LWT_EINVAL (identifier, or
+ * `previous` is no IPv4 address), LWT_ENOMEM. */
 LWT_API int lwt_dhcp_start(struct lwt_stack *stack, uint32_t interface,
                            const struct lwt_dhcp_config *config, struct lwt_dhcp **dhcp);
 
@@ -94,6 +100,10 @@ LWT_API lwt_t *lwt_dhcp_wait(struct lwt_dhcp *dhcp) LWT_MUST_USE;
 LWT_API int lwt_dhcp_lease(const struct lwt_dhcp *dhcp, struct lwt_dhcp_lease *lease);
 LWT_API enum lwt_dhcp_state lwt_dhcp_state(const struct lwt_dhcp *dhcp);
 LWT_API const struct lwt_dhcp_stats *lwt_dhcp_stats(const struct lwt_dhcp *dhcp);
+
+/* The lease as one line of text: address, server, how long, routers, servers of names,
+ * domain; or that there is none. */
+LWT_API void lwt_dhcp_dump(const struct lwt_dhcp *dhcp, FILE *out);
 
 /* ---- The server --------------------------------------------------------------- */
 

@@ -370,6 +370,9 @@ struct lwt_net_options {
   struct lwt_addr addr;    /* ours; default 10.0.0.2.  One of IPv6: the stack has no
                               other (net.ipv6: default static) */
   uint8_t prefix;          /* default 24, of IPv6 64 */
+  uint8_t no_addr;         /* over a device: begin without an IPv4 address and without
+                              the default one (lwt_dhcp_start() gets one); LWT_ENOTSUP
+                              otherwise */
   struct lwt_addr gateway; /* default 10.0.0.1, where prefix covers it */
   struct lwt_net_config net; /* everything else; addr, prefix, gateway, secret are
                                 not used; the gateway takes no IPv6 */

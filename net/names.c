@@ -108,11 +108,14 @@ lwt_addrs_p *net_resolve_all(struct lwt_stack *stack, const char *name, uint16_t
 {
   struct net_stack *s = (struct net_stack *)stack;
   struct lwt_addrs *addrs = number(name, port);
+  struct lwt_addr learnt;
 
   if (!addrs)
     addrs = from_table(s, name, port);
   if (addrs)
     return (lwt_addrs_p *)lwt_return_owned(addrs, free);
+  if (!s->dns && s->resolver && !s->closing && s->resolver->learnt(stack, &learnt, 1))
+    s->resolver->start(s, NULL);
   if (!s->dns)
     return lwt_addrs_p_fail(LWT_ENOENT, "resolve");
   return s->resolver->lookup(s->dns, name, port);

@@ -33,6 +33,7 @@ enum { NET_PROTO_ICMP = 1, NET_PROTO_IGMP = 2, NET_PROTO_TCP = 6, NET_PROTO_UDP 
 
 struct net_frag;
 struct net_member;
+struct net_name_source;
 struct net_udp_table;
 struct net_tcp;
 
@@ -77,6 +78,7 @@ struct net_stack {
   struct net_tcp *tcp;
   const struct net_resolver *resolver; /* names.h; NULL: a stack without */
   struct lwt_dns *dns;                 /* NULL: none */
+  struct net_name_source *name_sources; /* names.h */
   struct lwt_net_pcap *pcap, *own_pcap; /* own: freed with the stack */
   struct net_member *members; /* of multicast groups; group.h */
   struct lwt_ip_watch *watches, *next_watch;

@@ -35,6 +35,8 @@ static int complete(struct lwt_net_options *o)
   struct lwt_net_config *c = &o->net;
   struct lwt_addr gateway;
 
+  if (o->no_addr)
+    return 0;
   if (o->addr.family == 6)
     return complete6(o);
   if (!o->addr.family) {
@@ -101,16 +103,16 @@ int lwt_net_open_on(const struct lwt_net_platform *platform, const char *name,
   struct lwt_net_options o = { 0 };
   int error;
 
-  if (!name || !strcmp(name, "sockets"))
-    return platform->sockets(stack);
   if (options)
     o = *options;
+  if (!name || !strcmp(name, "sockets"))
+    return o.no_addr ? LWT_ENOTSUP : platform->sockets(stack);
   error = complete(&o);
   if (!error)
     error = platform->random(o.net.secret, sizeof o.net.secret);
   if (error)
     return error;
-  if (!strcmp(name, "gateway") && (o.addr.family == 6 || o.net.ipv6))
+  if (!strcmp(name, "gateway") && (o.addr.family == 6 || o.net.ipv6 || o.no_addr))
     return LWT_ENOTSUP;
   if (!strcmp(name, "gateway"))
     return platform->gateway ? platform->gateway(platform, &o, stack) : LWT_ENODEV;

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: ISC
  */
 #include "addr_select.h"
-#include "interface.h"
-#include "lwt-dns.h"
+#include "dns.h"
+#include "ipv6.h"
 #include "names.h"
 
 #include <string.h>
@@ -54,9 +54,27 @@ static void order(void *env, struct lwt_addr *addrs, size_t n)
 
 /* ---- The resolver ------------------------------------------------------------ */
 
+/* DHCP's first, until the lease, or the router's word, is over. */
+static size_t learnt(struct lwt_stack *stack, struct lwt_addr *list, size_t max)
+{
+  struct net_stack *s = (struct net_stack *)stack;
+  const struct net_name_source *source;
+  size_t n = 0, i;
+
+  net_clock(s);
+  for (source = s->name_sources; source; source = source->next)
+    for (i = 0; i < source->n && n < max; i++)
+      list[n++] = source->servers[i];
+  for (i = 0; i < s->n_ifs && n < max; i++)
+    if (s->ifs[i]->six)
+      n += net_ra_servers(s->ifs[i], list + n, max - n);
+  return n < max ? n : max;
+}
+
 static int start(struct net_stack *s, const struct lwt_dns_config *config)
 {
   struct lwt_dns_config c = { 0 };
+  int error;
 
   if (config)
     c = *config;
@@ -68,7 +86,10 @@ static int start(struct net_stack *s, const struct lwt_dns_config *config)
     c.order = order;
     c.env = s;
   }
-  return lwt_dns_new(&s->stack, &c, &s->dns);
+  error = lwt_dns_new(&s->stack, &c, &s->dns);
+  if (!error)
+    s->dns->learnt = learnt;
+  return error;
 }
 
 const struct net_resolver net_resolver = {
@@ -76,4 +97,5 @@ const struct net_resolver net_resolver = {
   .close = lwt_dns_close,
   .lookup = lwt_dns_lookup,
   .dump = lwt_dns_dump,
+  .learnt = learnt,
 };

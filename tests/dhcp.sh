@@ -1,6 +1,6 @@
 #!/bin/sh
-# dhcp.sh - our DHCP client with a real server, our server with a real client, over a tap
-# device in a network namespace.
+# dhcp.sh - our DHCP client, in a program of its own and in www, with a real server, our
+# server with a real client, over a tap device in a network namespace.
 # SPDX-License-Identifier: ISC
 . "$(dirname "$0")/tap.sh"
 
@@ -32,10 +32,41 @@ END
 $inside busybox udhcpd -f "$tap_dir/udhcpd.conf" >"$tap_dir/udhcpd" 2>&1 &
 server=$!
 $inside timeout 60 "$program" tap:tap0 >"$tap_dir/lease" 2>&1
+
+# The website, its address from the network, until it has answered.
+$inside timeout 60 "$top_builddir/examples/www" --net=tap:tap0 --addr=dhcp \
+  --root="$top_srcdir/examples" >"$tap_dir/www" 2>&1 &
+www=$!
+n=0
+until grep -q ' serves ' "$tap_dir/www" || [ $n = 300 ]; do
+  kill -0 $www 2>/dev/null || break
+  sleep 0.1
+  n=$((n + 1))
+done
+address=$(sed -n 's,^www: dhcp: \([0-9.]*\)/.*,\1,p' "$tap_dir/www")
+$inside curl -sS -m 10 "http://$address/www.c" >"$tap_dir/page" 2>>"$tap_dir/www"
+kill -INT $www
+wait $www
+echo "exit $?" >>"$tap_dir/www"
+$inside "$top_builddir/examples/www" --addr=dhcp >"$tap_dir/sockets" 2>&1
 kill "$server"
 wait "$server" 2>/dev/null
+told="for [56][0-9][0-9] s router 10[.]9[.]0[.]254 dns 10[.]9[.]0[.]53 domain example"
+try "www tells its lease" grep -q \
+  "^www: dhcp: 10[.]9[.]0[.][23][0-9]/24 from 10[.]9[.]0[.]254 $told" "$tap_dir/www"
+try "and where it is" grep -q "^www: http://$address:80/ serves" "$tap_dir/www"
+if command -v curl >/dev/null; then
+  try "and serves" cmp "$tap_dir/page" "$top_srcdir/examples/www.c"
+else
+  skip "and serves" "needs curl"
+fi
+try "and ends" grep -q '^exit 0$' "$tap_dir/www"
+try "the kernel's sockets have no such address" grep -q 'cannot open the network' \
+  "$tap_dir/sockets"
 try "busybox udhcpd gives our client an address" \
   grep -q '^lease 10[.]9[.]0[.][23][0-9]/24 domain example.org routers 1 dns 1$' "$tap_dir/lease"
+try "the same address again, asked for by its name" \
+  grep -q '^again reboots 1 discovers 0$' "$tap_dir/lease"
 try "it sent an offer and an ACK" grep -q 'ACK to 10[.]9[.]0[.][23]' "$tap_dir/udhcpd"
 
 ip -n "$ns" addr flush dev tap0

@@ -180,11 +180,18 @@ static int serve(const char *first, const char *last)
   return lwt_dhcpd_start(server_stack, 2, &c, &server);
 }
 
-static int start(void)
+static int start_after(const char *previous)
 {
   struct lwt_dhcp_config c = { .hostname = "tester", .changed = changed };
 
+  if (previous)
+    c.previous = addr_of(previous);
   return lwt_dhcp_start(client_stack, 2, &c, &client);
+}
+
+static int start(void)
+{
+  return start_after(NULL);
 }
 
 static lwt_t *quiet(void *env, struct lwt_error error)
@@ -233,6 +240,20 @@ static const char *configured(void)
   return text;
 }
 
+/* What a dump says: of the client, or of the stack's resolver. */
+static const char *told(int dns)
+{
+  static char text[1000];
+  FILE *out = fmemopen(text, sizeof text, "w");
+
+  if (dns)
+    lwt_dns_dump(lwt_net_dns(client_stack), out);
+  else
+    lwt_dhcp_dump(client, out);
+  fclose(out);
+  return text;
+}
+
 static void acquires(void)
 {
   struct lwt_dhcp_lease lease;
@@ -243,6 +264,7 @@ static void acquires(void)
   is_int(start(), 0, "a client");
   p = lwt_dhcp_wait(client);
   is_int(lwt_dhcp_lease(client, &lease), LWT_ENODATA, "no lease yet");
+  is_str(told(0), "dhcp: no lease\n", "as text");
   lwt_test_advance(LWT_MS(100));
   is_int(lwt_dhcp_state(client), LWT_DHCP_PROBING, "asks whether the address is free");
   lwt_test_advance(LWT_S(10));
@@ -257,6 +279,8 @@ static void acquires(void)
      "its times");
   is_int(lease.n_dns, 1, "its servers of names");
   is_int(changes, 1, "the program is told");
+  is_str(told(0), "dhcp: 10.0.0.100/24 from 10.0.0.1 for 989 s router 10.0.0.1 "
+                  "dns 10.0.0.53 domain example.org\n", "as text");
   lwt_test_advance(LWT_S(500));
   ok(STAT(renews) == 1 && STAT(acks) == 2, "renewed at T1");
   lwt_test_advance(LWT_S(5000));
@@ -513,6 +537,144 @@ static void refused(void)
   done();
 }
 
+/* ---- From the address of before (RFC 2131 4.4.2) -------------------------------- */
+
+static void reboots(void)
+{
+  const struct lwt_dhcp_config bad = { .previous = addr_of("224.0.0.1") };
+  const struct lwt_dhcp_config six = { .previous = addr_of("2001:db8::1") };
+  uint64_t discovers;
+
+  begin_on(NULL);
+  is_int(lwt_dhcp_start(client_stack, 2, &bad, &client), LWT_EINVAL, "a group");
+  is_int(lwt_dhcp_start(client_stack, 2, &six, &client), LWT_EINVAL, "IPv6");
+  serve("10.0.0.100", "10.0.0.110");
+  start();
+  lwt_test_advance(LWT_S(20));
+  lwt_drop(lwt_dhcp_stop(client)); /* RELEASE is not waited for: it goes out at once */
+  client = NULL;
+  lwt_test_advance(LWT_S(1));
+  discovers = SERVED(discovers);
+  is_int(start_after("10.0.0.100"), 0, "a client with an address of before");
+  lwt_test_advance(LWT_MS(10));
+  is_int(lwt_dhcp_state(client), LWT_DHCP_PROBING, "is told at once that it may");
+  lwt_test_advance(LWT_S(20));
+  is_str(configured(), "10.0.0.100/24 via 10.0.0.1", "and has it again");
+  ok(STAT(reboots) == 1 && !STAT(discovers), "it asked for nothing else");
+  is_int(SERVED(discovers), discovers, "indeed");
+  lwt_test_advance(LWT_S(1000));
+  ok(STAT(renews) >= 2 && !STAT(rebinds), "its server is known");
+  done();
+}
+
+static void reboot_refused(void)
+{
+  begin_on(NULL);
+  serve("10.0.0.100", "10.0.0.110");
+  start_after("192.168.7.7");
+  lwt_test_advance(LWT_S(1));
+  is_int(STAT(naks), 1, "the address is of another network");
+  lwt_test_advance(LWT_S(20));
+  is_str(configured(), "10.0.0.100/24 via 10.0.0.1", "another one");
+  ok(STAT(reboots) == 1 && STAT(discovers) == 1, "after one question");
+  done();
+}
+
+/* The server does not know it: it says nothing, and offers it if it is free. */
+static void reboot_unknown(void)
+{
+  begin_on(NULL);
+  serve("10.0.0.100", "10.0.0.110");
+  start_after("10.0.0.107");
+  lwt_test_advance(LWT_S(5));
+  is_int(lwt_dhcp_state(client), LWT_DHCP_REBOOTING, "rebooting");
+  lwt_test_advance(LWT_S(30));
+  is_int(STAT(reboots), 2, "asked for twice");
+  is_str(configured(), "10.0.0.107/24 via 10.0.0.1", "then wished for");
+  done();
+}
+
+static void reboot_conflict(void)
+{
+  begin_on(NULL);
+  serve("10.0.0.100", "10.0.0.110");
+  start();
+  lwt_test_advance(LWT_S(20));
+  lwt_drop(lwt_dhcp_stop(client));
+  lwt_test_advance(LWT_S(1));
+  other_stack = stack_at("10.0.0.100", NULL);
+  start_after("10.0.0.100");
+  lwt_test_advance(LWT_S(60));
+  ok(STAT(conflicts) == 1 && STAT(declines) == 1, "somebody else has it now");
+  is_int(SERVED(declines), 1, "its server is told");
+  is_str(configured(), "10.0.0.101/24 via 10.0.0.1", "another one");
+  done();
+}
+
+/* ---- Servers of names, from everywhere ------------------------------------------- */
+
+/* The servers of the stack's resolver. */
+static const char *name_servers(void)
+{
+  static char text[400];
+  const char *line = told(1), *mark = "dns server ";
+
+  for (text[0] = '\0'; (line = strstr(line, mark)); line += strlen(mark))
+    sprintf(text + strlen(text), "%s%.*s", text[0] ? " " : "",
+            (int)strcspn(line + strlen(mark), " "), line + strlen(mark));
+  return text;
+}
+
+static void names(void)
+{
+  struct lwt_addr given[9];
+  struct lwt_dns *dns;
+  lwt_t *p;
+  unsigned i;
+
+  begin_on(NULL);
+  serve("10.0.0.100", "10.0.0.110");
+  is_rejected(p = LWT_UNTYPED(lwt_stack_resolve(client_stack, "www.example", 80)),
+              LWT_ENOENT, "a stack that knows no server");
+  lwt_drop(p);
+  start();
+  lwt_test_advance(LWT_S(20));
+  p = LWT_UNTYPED(lwt_stack_resolve(client_stack, "www.example", 80));
+  is_pending(p, "asks the one of the lease");
+  lwt_drop(p);
+  is_str(name_servers(), "10.0.0.53:53", "which is this one");
+  dns = lwt_net_dns(client_stack);
+  given[0] = addr_of("192.0.2.1");
+  given[1] = addr_of("10.0.0.53");
+  is_int(lwt_dns_set_servers(dns, given, 2), 0, "the program knows of others");
+  is_str(name_servers(), "192.0.2.1:53 10.0.0.53:53", "first those, none twice");
+  given[1] = addr_of("192.0.2.2");
+  lwt_dns_set_servers(dns, given, 2);
+  is_str(name_servers(), "192.0.2.1:53 192.0.2.2:53 10.0.0.53:53", "then the lease's");
+  for (i = 0; i < 9; i++) {
+    given[i] = addr_of("192.0.2.1");
+    given[i].ip[3] = (uint8_t)(i + 1);
+  }
+  is_int(lwt_dns_set_servers(dns, given, 9), LWT_EINVAL, "nine are too many");
+  lwt_dns_set_servers(dns, given, 8);
+  ok(strstr(name_servers(), "192.0.2.8:53") && !strstr(name_servers(), "10.0.0.53"),
+     "eight in all");
+  lwt_dns_set_servers(dns, given, 0);
+  p = lwt_dhcp_stop(client);
+  client = NULL;
+  lwt_test_advance(LWT_S(1));
+  lwt_drop(p);
+  is_str(name_servers(), "", "the lease's servers go with it");
+  done();
+}
+
+static void memory_reboot(void)
+{
+  if (!begin_on(NULL) && !serve("10.0.0.100", "10.0.0.110") && !start_after("10.0.0.107"))
+    lwt_test_advance(LWT_S(100));
+  done();
+}
+
 static void memory(void)
 {
   if (!begin_on(NULL) && !serve("10.0.0.100", "10.0.0.110") && !start())
@@ -523,7 +685,9 @@ static void memory(void)
 static const struct lwt_test tests[] = {
   LWT_TEST(messages), LWT_TEST(options), LWT_TEST(acquires), LWT_TEST(server_gone),
   LWT_TEST(rebinds), LWT_TEST(refused), LWT_TEST(conflict), LWT_TEST(two_servers),
-  LWT_TEST(lossy), LWT_TEST(exhausted), LWT_TEST(hostile), LWT_TEST_MEMORY(memory)
+  LWT_TEST(lossy), LWT_TEST(exhausted), LWT_TEST(hostile), LWT_TEST(reboots),
+  LWT_TEST(reboot_refused), LWT_TEST(reboot_unknown), LWT_TEST(reboot_conflict),
+  LWT_TEST(names), LWT_TEST_MEMORY(memory), LWT_TEST_MEMORY(memory_reboot)
 };
 
 int main(int argc, char **argv)

@@ -12,8 +12,8 @@ MEMORY=643072 # of which 256 KiB are main()'s stack
 
 linked() {
   LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os -s \
-    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -llwt-xen-printf \
-    -o "$image"
+    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" \
+    "$top_srcdir/examples/unleased.c" -llwt-xen-printf -o "$image"
 }
 # at_most LIMIT NUMBER WHAT
 at_most() {
@@ -26,19 +26,20 @@ file() { at_most $FILE "$(wc -c <"$image")" "www, stripped"; }
 memory() { at_most $MEMORY "$(size "$image" | awk 'END { print $4 }')" "www in memory"; }
 # Nobody can be led to a host that is not there, and a server looks up no names.
 without() {
-  ! nm "$tap_dir/www.elf" |
-    grep -E 'net_inside|lwt_net_hub|net_carry|dns|lwt_reader|lwt_channel|__cpu_model|fmt_fp'
+  unused='net_inside|lwt_net_hub|net_carry|dns|dhcp|net_gso|lwt_reader|lwt_channel'
+  ! nm "$tap_dir/www.elf" | grep -E "$unused|__cpu_model|fmt_fp"
 }
 with_symbols() {
   LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os \
-    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" -llwt-xen-printf \
-    -o "$tap_dir/www.elf"
+    "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" \
+    "$top_srcdir/examples/unleased.c" -llwt-xen-printf -o "$tap_dir/www.elf"
 }
 
 # https, with the system's BearSSL.
 with_tls() {
   LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os \
-    "$top_srcdir/examples/www.c" "$top_srcdir/examples/secure.c" -o "$tap_dir/tls.elf" &&
+    "$top_srcdir/examples/www.c" "$top_srcdir/examples/secure.c" \
+    "$top_srcdir/examples/unleased.c" -o "$tap_dir/tls.elf" &&
     nm "$tap_dir/tls.elf" | grep ' T br_ssl_server_init_full' &&
     nm "$tap_dir/tls.elf" | grep ' T __memcpy_chk'
 }
@@ -55,7 +56,7 @@ else
   try "small in memory" memory
 fi
 try "and with symbols" with_symbols
-try "what a program does not use is not linked: gateway, hub, names" without
+try "what a program does not use is not linked: gateway, hub, names, DHCP" without
 if nm "$top_builddir/liblwt-xen.a" 2>/dev/null | grep -q lwt_tls_listen; then
   try "www with TLS is an image" with_tls
 else

@@ -336,6 +336,35 @@ static void test_name_servers(void)
   lab_end();
 }
 
+/* They are asked, for as long as they are known. */
+static void test_resolver(void)
+{
+  lwt_t *p;
+
+  begin_usable(LWT_NET_IPV6_AUTO);
+  p = LWT_UNTYPED(lwt_stack_resolve(lab_stack, "www.example", 80));
+  is_rejected(p, LWT_ENOENT, "nobody to ask");
+  lwt_drop(p);
+  set_prefix("2001:db8:7::", 7200, 3600);
+  ra.n_servers = 1;
+  ra.servers[0].lifetime = 60;
+  lab6_put(ra.servers[0].ip, "fe80::2"); /* the router itself, as many are */
+  advertise("fe80::2");
+  advance(LWT_S(4));
+  lab_discard();
+  p = LWT_UNTYPED(lwt_stack_resolve(lab_stack, "www.example", 80));
+  is_pending(p, "somebody is asked");
+  is_int(lab_take(), 1, "a question");
+  is_int((int)lab_get(lab_seen + 56, 2), 53, "to the port of DNS");
+  ok(lab_seen[14 + 24] == 0xfe && lab_seen[14 + 39] == 2, "of the router");
+  lwt_drop(p);
+  advance(LWT_S(60));
+  p = LWT_UNTYPED(lwt_stack_resolve(lab_stack, "www.example", 80));
+  is_rejected(p, LWT_ENOENT, "until it is not known any more");
+  lwt_drop(p);
+  lab_end();
+}
+
 /* Two routers: the better one, and the other when it does not answer. */
 static void test_choice(void)
 {
@@ -502,6 +531,7 @@ int main(void)
   test_prefix_flood();
   test_parameters();
   test_name_servers();
+  test_resolver();
   test_choice();
   test_redirect();
   test_static();
