@@ -171,7 +171,7 @@ int net_hop_find(struct net_stack *s, const struct lwt_addr *dst,
     return LWT_ENOTSUP;
   memset(hop, 0, sizeof *hop);
   hop->mtu = LOOP_MTU;
-  if (l && l->nif->netif && !index && !s->config.forward)
+  if (l && l->nif->netif && !index && !s->forwarding)
     index = l->nif->index;
   error = find4(s, dst, from, index, hop);
   if (error)

@@ -164,7 +164,7 @@ int net_hop6_find(struct net_stack *s, const struct lwt_addr *dst,
   if (net_ip6_is_any(dst->ip))
     return LWT_ENETUNREACH;
   a = chosen ? net_addr6_on(s, NULL, src->ip) : NULL;
-  if (a && a->nif->netif && !index && !net_ip6_is_link_local(src->ip))
+  if (a && a->nif->netif && !index && !s->forwarding && !net_ip6_is_link_local(src->ip))
     index = a->nif->index;
   if (is_self(s, dst, index ? index : dst->scope)) {
     hop->kind = NET_HOP_SELF;

@@ -5,6 +5,7 @@
  * allows; hands received errors to the transport that sent the packet.
  */
 #include "checksum.h"
+#include "forward.h"
 #include "ipv6.h"
 #include "wire.h"
 
@@ -204,40 +205,6 @@ static void input_error(struct net_stack *s, const struct net_ip_info *ip,
   lwt_buf_free(packet);
 }
 
-/* The interface through which a sender is answered. */
-static struct net_if *towards(struct net_stack *s, const struct lwt_addr *src)
-{
-  struct net_hop hop;
-
-  return net_hop_find(s, src, NULL, 0, &hop) ? NULL : hop.nif;
-}
-
-/* The next hop of somebody else's packet does not answer (RFC 1812 5.2.7.1). */
-static void tell_sender(struct net_stack *s, const struct lwt_buf *packet)
-{
-  struct lwt_buf *copy = lwt_buf_slice(packet, 0, packet->total);
-  struct net_ip_info ip = { 0 };
-  struct net_ipv4_repr r;
-  uint8_t header[60];
-  int len;
-
-  if (!copy)
-    return;
-  lwt_buf_copy_out(copy, 0, header, sizeof header);
-  len = net_ipv4_parse(&r, header, copy->total < 60 ? copy->total : 60);
-  if (len >= 0 && !r.offset) {
-    ip = (struct net_ip_info){
-      .src = net_addr4(r.src, 0), .dst = net_addr4(r.dst, 0), .proto = r.proto,
-      .header = header, .header_len = r.header
-    };
-    copy = lwt_buf_pull(copy, r.header);
-    ip.nif = towards(s, &ip.src);
-    if (ip.nif)
-      net_icmp_send_error(s, &ip, NET_ICMP_UNREACHABLE, NET_UNREACH_HOST, 0, copy);
-  }
-  lwt_buf_free(copy);
-}
-
 void net_icmp_no_neighbour(struct net_stack *s, const struct lwt_buf *packet)
 {
   struct net_icmp_error error = {
@@ -249,8 +216,8 @@ void net_icmp_no_neighbour(struct net_stack *s, const struct lwt_buf *packet)
 
   if (quoted(s, &error, bytes, len))
     net_icmp_hand_over(s, &error);
-  else if (s->config.forward)
-    tell_sender(s, packet);
+  else if (s->forwarding)
+    s->forwarding->no_neighbour(s, packet);
 }
 
 /* ---- Input ------------------------------------------------------------- */

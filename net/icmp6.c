@@ -7,6 +7,7 @@
 #include "ipv6.h"
 
 #include "checksum.h"
+#include "forward.h"
 
 #define QUOTE_MAX ((uint32_t)(NET_IPV6_MTU_MIN - NET_IPV6_LEN - NET_ICMPV6_LEN))
 
@@ -176,6 +177,8 @@ void net_icmp6_no_neighbour(struct net_if *nif, const struct lwt_buf *packet)
 
   if (quoted(nif->s, nif, &error, bytes, len))
     net_icmp_hand_over(nif->s, &error);
+  else if (nif->s->forwarding)
+    nif->s->forwarding->no_neighbour6(nif->s, packet);
 }
 
 /* ---- Input -------------------------------------------------------------- */

@@ -154,6 +154,8 @@ int net_if6_start(struct net_if *nif, int accept)
   memcpy(six->token, &token, sizeof six->token);
   nif->six = six;
   net_mld_init(nif);
+  if (nif->s->forwarding)
+    six->router = !net_mld_join(nif, net_ip6_all_routers);
   net_ra_init(nif);
   net_if6_autoconf(nif, link_local, LWT_IP_LINK, 0, LWT_NEVER, LWT_NEVER);
   return 0;

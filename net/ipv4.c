@@ -5,6 +5,7 @@
  * wire.h and net.h first; where packets go is in hop.c, reassembly in frag.c.
  */
 #include "checksum.h"
+#include "forward.h"
 #include "group.h"
 #include "ipv4_options.h"
 #include "ipv6.h"
@@ -290,7 +291,7 @@ static int to_us(struct net_if *nif, uint32_t dst)
 {
   const struct net_local4 *l = net_local4_find(nif->s, dst);
 
-  return (l && (l->nif == nif || (nif->s->config.forward && l->nif->netif))) ||
+  return (l && (l->nif == nif || (nif->s->forwarding && l->nif->netif))) ||
          to_all(nif, dst) || to_group(nif, dst);
 }
 
@@ -316,8 +317,8 @@ static int acceptable(const struct net_ip_info *ip, const struct net_ipv4_repr *
     goto drop;
   if (to_us(nif, r->dst))
     return 1;
-  if (s->config.forward) {
-    net_ipv4_forward(ip, packet);
+  if (s->forwarding) {
+    s->forwarding->ipv4(ip, packet);
     return 0;
   }
   s->stats.ip_destination++;

@@ -50,6 +50,7 @@ struct net_if6 {
   struct net_if *nif;
   uint8_t token[6];   /* in our solicitations while we look for duplicates */
   uint8_t accept;     /* what routers say */
+  uint8_t router;     /* among all routers (RFC 4291 2.8) */
   uint8_t hops;       /* hop limit of what we send */
   uint8_t robustness; /* of MLD */
   uint16_t mtu;       /* of the link, as routers say */

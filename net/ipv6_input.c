@@ -6,6 +6,7 @@
  */
 #include "ipv6.h"
 
+#include "forward.h"
 #include "frag.h"
 
 /* A packet on its way through the headers. */
@@ -21,43 +22,52 @@ struct received {
 
 /* ---- For whom ----------------------------------------------------------- */
 
-static int is_mapped(const uint8_t ip[16])
-{
-  static const uint8_t prefix[12] = { [10] = 0xff, 0xff };
-
-  return !memcmp(ip, prefix, sizeof prefix);
-}
-
 /* Whether a host there may have sent this. */
 static int good_source(const struct received *p)
 {
   const uint8_t *src = p->r.src;
 
-  return !net_ip6_is_multicast(src) && !net_ip6_is_loopback(src) && !is_mapped(src) &&
+  return !net_ip6_is_multicast(src) && !net_ip6_is_loopback(src) &&
+         !net_ip6_is_mapped(src) &&
          !net_addr6_on(p->s, NULL, src);
 }
 
+/* On the interface that has the address, unless we are a router. */
 static int for_us(const struct received *p)
 {
+  const struct net_address *a;
+
   if (net_ip6_is_multicast(p->r.dst))
     return net_mld_is_member(p->nif, p->r.dst);
-  return net_addr6_on(p->s, p->nif, p->r.dst) != NULL;
+  if (!p->s->forwarding || net_ip6_is_link_local(p->r.dst))
+    return net_addr6_on(p->s, p->nif, p->r.dst) != NULL;
+  a = net_addr6_on(p->s, NULL, p->r.dst);
+  return a && a->nif->netif;
 }
 
-/* Whether it may come in here; else counts why. */
-static int acceptable(const struct received *p)
+static void describe(const struct received *p, struct net_ip_info *ip);
+
+/* Whether it may come in here; else it goes on, or is counted and freed. */
+static int acceptable(const struct received *p, struct lwt_buf *packet)
 {
+  struct net_ip_info ip;
+
   if (p->flags & NET_IN_LOOPED)
     return 1;
   if (!good_source(p)) {
     p->s->stats.ip_source++;
     p->nif->stats.rx_source++;
-    return 0;
-  }
-  if (for_us(p))
+  } else if (for_us(p)) {
     return 1;
-  p->s->stats.ip_destination++;
-  p->nif->stats.rx_destination++;
+  } else if (p->s->forwarding) {
+    describe(p, &ip);
+    p->s->forwarding->ipv6(&ip, packet);
+    return 0;
+  } else {
+    p->s->stats.ip_destination++;
+    p->nif->stats.rx_destination++;
+  }
+  lwt_buf_free(packet);
   return 0;
 }
 
@@ -299,13 +309,11 @@ void net_ipv6_input(struct net_if *nif, struct lwt_buf *packet, unsigned flags)
   packet = strip(&p, packet);
   if (!packet)
     return;
-  if (!acceptable(&p)) {
-    lwt_buf_free(packet);
-    return;
-  }
   p.next = p.r.next;
   p.next_at = 6;
   p.at = NET_IPV6_LEN;
+  if (!acceptable(&p, packet))
+    return;
   packet = walk(&p, packet);
   if (packet && p.next == NET_PROTO_FRAGMENT) {
     packet = reassemble(&p, packet);

@@ -146,6 +146,14 @@ LWT_API int lwt_ip_route_remove(struct lwt_stack *stack,
 LWT_API size_t lwt_ip_routes(struct lwt_stack *stack, struct lwt_ip_route *list,
                              size_t max);
 
+/* Be a router (on), or a host, which a stack is at first: packets that are not for us go
+ * on by the routing table.  Not broadcasts, multicasts, source routes, addresses that
+ * no host has, IPv6 ones of one link; what is too long is cut up (IPv4) or refused with
+ * the MTU; several segments in one packet are cut for a device that does not.  ICMP
+ * tells senders what went wrong.  There are no redirects and no advertisements of
+ * ours; neighbours hear that we are a router (RFC 4861 7.2.4).  Errors: LWT_ENOTSUP. */
+LWT_API int lwt_ip_forward(struct lwt_stack *stack, int on);
+
 /* ---- Changes ----------------------------------------------------------- */
 
 enum lwt_ip_event {

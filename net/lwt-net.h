@@ -64,8 +64,6 @@ struct lwt_net_config {
   struct lwt_addr addr6;   /* an address beside the link-local one; family 0: none */
   struct lwt_addr gateway6; /* of the default route; family 0: none but routers' */
   uint8_t ttl;             /* default 64 */
-  uint8_t forward;         /* we are a router: IPv4 packets that are not for us
-                              go on by the routing table */
 
   /* Unpredictable bytes (lwt_platform_random(); a constant in tests): initial
    * sequence numbers, ports and the like are derived from them. */

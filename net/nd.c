@@ -53,7 +53,7 @@ static void advertise(struct net_address *a, const uint8_t dst[16])
 {
   struct net_nd_repr r = {
     .type = NET_ICMP6_ADVERT, .options = NET_ND_TARGET, .override = 1,
-    .solicited = !net_ip6_is_any(dst)
+    .solicited = !net_ip6_is_any(dst), .router = a->nif->s->forwarding != NULL
   };
   uint8_t bytes[32];
 

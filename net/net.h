@@ -33,6 +33,7 @@ enum { NET_PROTO_ICMP = 1, NET_PROTO_IGMP = 2, NET_PROTO_TCP = 6, NET_PROTO_UDP 
 
 struct net_frag;
 struct net_member;
+struct net_forwarding;
 struct net_name_source;
 struct net_udp_table;
 struct net_tcp;
@@ -79,6 +80,7 @@ struct net_stack {
   const struct net_resolver *resolver; /* names.h; NULL: a stack without */
   struct lwt_dns *dns;                 /* NULL: none */
   struct net_name_source *name_sources; /* names.h */
+  const struct net_forwarding *forwarding; /* NULL: we are a host */
   struct lwt_net_pcap *pcap, *own_pcap; /* own: freed with the stack */
   struct net_member *members; /* of multicast groups; group.h */
   struct lwt_ip_watch *watches, *next_watch;
@@ -183,8 +185,6 @@ struct net_ipv4_repr;
  * checksum to be set, cut into fragments if need be.  Takes segment. */
 int net_ipv4_send_header(struct net_stack *s, const struct net_hop *hop, uint8_t *header,
                          uint32_t header_len, struct lwt_buf *segment);
-/* A packet that is not for us, without its header (which ip has).  Takes it. */
-void net_ipv4_forward(const struct net_ip_info *ip, struct lwt_buf *payload);
 /* As net_ip_send() below; of r: src, dst, proto, tos, ttl, df. */
 int net_ipv4_send(struct net_stack *s, const struct net_hop *hop,
                   struct net_ipv4_repr *r, struct lwt_buf *segment);

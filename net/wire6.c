@@ -92,6 +92,13 @@ int net_ip6_is_loopback(const uint8_t ip[16])
   return !memcmp(ip, zero, 15) && ip[15] == 1;
 }
 
+int net_ip6_is_mapped(const uint8_t ip[16])
+{
+  static const uint8_t prefix[12] = { [10] = 0xff, 0xff };
+
+  return !memcmp(ip, prefix, sizeof prefix);
+}
+
 void net_ip6_solicited(const uint8_t ip[16], uint8_t group[16])
 {
   memcpy(group, zero, 16);

@@ -100,6 +100,8 @@ static inline int net_ip6_is_link_local(const uint8_t ip[16])
 {
   return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
 }
+/* Of an IPv4 address (RFC 4291 2.5.5.2), which is on no wire. */
+int net_ip6_is_mapped(const uint8_t ip[16]);
 /* Link-local, or a multicast address of interface or link scope: the same bytes
  * mean something else on another interface. */
 static inline int net_ip6_is_scoped(const uint8_t ip[16])

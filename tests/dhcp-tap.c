@@ -62,7 +62,7 @@ int main(int argc, char **argv)
   if (argc < 2 || lwt_platform_random(config.secret, sizeof config.secret) ||
       lwt_platform_netif(argv[1], &netif) || lwt_net_stack_new(netif, &config, &stack))
     return 1;
-  error = argc > 2 ? serve(stack, (unsigned)atoi(argv[2])) 
+  error = argc > 2 ? serve(stack, (unsigned)atoi(argv[2]))
                    : get(stack, &previous) || get(stack, &previous);
   return lwt_run(lwt_stack_close(stack)) || error;
 }

@@ -34,7 +34,7 @@ server=$!
 $inside timeout 60 "$program" tap:tap0 >"$tap_dir/lease" 2>&1
 
 # The website, its address from the network, until it has answered.
-$inside timeout 60 "$top_builddir/examples/www" --net=tap:tap0 --addr=dhcp \
+$inside timeout --foreground 60 "$top_builddir/examples/www" --net=tap:tap0 --addr=dhcp \
   --root="$top_srcdir/examples" >"$tap_dir/www" 2>&1 &
 www=$!
 n=0

@@ -95,14 +95,14 @@ static int forwards(void)
 
 static int everything(void)
 {
-  struct lwt_net_config config = { .addr = lab_addr("10.0.0.2", 0), .prefix = 24,
-                                   .forward = 1 };
+  struct lwt_net_config config = { .addr = lab_addr("10.0.0.2", 0), .prefix = 24 };
   struct lwt_addr seven = lab_addr("0.0.0.0", 7);
   struct lwt_ip_watch watch = { .fn = heard };
   struct lwt_udp *udp = NULL;
   int good = !lab_try_start(&config, NULL);
 
   if (good) {
+    lwt_ip_forward(lab_stack, 1);
     lwt_ip_watch(lab_stack, &watch);
     good = second_interface();
     if (!lwt_stack_udp(lab_stack, &seven, &udp))

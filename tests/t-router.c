@@ -15,8 +15,7 @@ static uint8_t bytes[2000];
 
 static void start(int forward, uint16_t mtu)
 {
-  struct lwt_net_config config = { .addr = lab_addr("10.0.0.2", 0), .prefix = 24,
-                                   .forward = (uint8_t)forward };
+  struct lwt_net_config config = { .addr = lab_addr("10.0.0.2", 0), .prefix = 24 };
   struct lwt_net_config host = { .addr = lab_addr("10.9.0.2", 0), .prefix = 24,
                                  .gateway = lab_addr("10.9.0.1", 0) };
   struct lwt_ip_address a = { .addr = lab_addr("10.9.0.1", 0), .prefix = 24,
@@ -25,6 +24,7 @@ static void start(int forward, uint16_t mtu)
   uint32_t index;
 
   lab_start(&config);
+  is_int(lwt_ip_forward(lab_stack, forward), 0, forward ? "a router" : "a host");
   is_int(lwt_net_hub_new(&hub, &far_hub), 0, "a second hub");
   lwt_net_hub_port(far_hub, NULL, &router_port);
   lwt_net_hub_port(far_hub, NULL, &far_port);

@@ -374,10 +374,10 @@ static void set_up(struct scenario *s)
   }
   for (i = 0; i < s->n_hubs - 1; i++) {
     config = some_config();
-    config.forward = 1;
     config.addr = address(i, 253, 0);
     lwt_net_hub_port(s->hub[i], NULL, &port);
     lwt_net_stack_new(port, &config, &s->router[i]);
+    lwt_ip_forward(s->router[i], 1);
     lwt_net_hub_port(s->hub[i + 1], NULL, &port);
     if (lwt_ip_if_add(s->router[i], port, 0, &index))
       failed(s, NULL, "interface", LWT_EINVAL);

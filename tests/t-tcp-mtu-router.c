@@ -27,8 +27,7 @@ static struct lwt_addr address(unsigned net, unsigned host, uint16_t port)
 static struct lwt_stack *stack(struct lwt_net_hub *hub, unsigned net, unsigned host,
                                unsigned gateway)
 {
-  struct lwt_net_config config = { .addr = address(net, host, 0), .prefix = 24,
-                                   .forward = !gateway };
+  struct lwt_net_config config = { .addr = address(net, host, 0), .prefix = 24 };
   struct lwt_netif *port;
   struct lwt_stack *s = NULL;
 
@@ -36,6 +35,7 @@ static struct lwt_stack *stack(struct lwt_net_hub *hub, unsigned net, unsigned h
     config.gateway = address(net, gateway, 0);
   lwt_net_hub_port(hub, NULL, &port);
   is_int(lwt_net_stack_new(port, &config, &s), 0, "a stack");
+  lwt_ip_forward(s, !gateway);
   return s;
 }
 

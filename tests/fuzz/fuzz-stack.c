@@ -155,13 +155,14 @@ static void step(uint8_t what, struct lwt_udp *udp, struct lwt_listener *listene
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
   struct lwt_addr seven = lab_addr("0.0.0.0", 7), eighty = lab_addr("0.0.0.0", 80);
-  struct lwt_net_config config = { .forward = len && data[0] & 8 };
+  struct lwt_net_config config = { 0 };
   struct lwt_listener *listener;
   struct lwt_udp *udp;
   size_t at, n;
 
   seen = 0;
   check(!lab_try_start(&config, NULL));
+  lwt_ip_forward(lab_stack, len && data[0] & 8);
   check(!lwt_stack_udp(lab_stack, &seven, &udp));
   check(!lwt_stack_listen(lab_stack, &eighty, 4, &listener));
   for (at = 0; at + 3 <= len; at += n) {
