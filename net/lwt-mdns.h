@@ -1,5 +1,5 @@
 /* lwt-mdns.h - names without a server: multicast DNS (RFC 6762) and services that say
- * where they are (RFC 6763), over IPv4.
+ * where they are (RFC 6763), over IPv4, and over IPv6 where the interface speaks it.
  * SPDX-License-Identifier: ISC
  *
  * Over interfaces of stacks made by lwt_net_stack_new() (lwt-ip.h); LWT_ENOTSUP for
@@ -49,7 +49,7 @@ struct lwt_mdns_stats {
 };
 
 /* Answer for host.local with the addresses of an interface: once nobody else was found
- * to have that name, else as "host-2" and so on.  Borrows the stack; stop it before the
+ * to have that name, else as "host-2" and so on.  A new address is announced.  Borrows the stack; stop it before the
  * stack is closed.  Errors: LWT_EINVAL (the name), LWT_ENODEV, LWT_EADDRINUSE,
  * LWT_ENOMEM. */
 LWT_API int lwt_mdns_start(struct lwt_stack *stack, uint32_t interface,
@@ -69,7 +69,7 @@ LWT_API int lwt_mdns_publish(struct lwt_mdns *mdns,
 LWT_API const char *lwt_mdns_name(const struct lwt_mdns *mdns, unsigned n, int *known);
 LWT_API const struct lwt_mdns_stats *lwt_mdns_stats(const struct lwt_mdns *mdns);
 
-/* Ask once (section 5.1), again after one second and after three, until the time is
+/* Ask once (section 5.1), both groups, again after one second and after three, until the time is
  * over: the first answer, or with LWT_DNS_PTR all that came.  The answer as by
  * lwt_dns_query().  Rejected with LWT_ENOENT: nobody answered; LWT_EINVAL: no name;
  * the errors of lwt_ip_udp_open(). */

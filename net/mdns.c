@@ -251,18 +251,41 @@ int lwt_mdns_publish(struct lwt_mdns *m, const struct lwt_mdns_service *service)
   return add(m, service->name, service);
 }
 
-static int open_socket(struct lwt_mdns *m)
+static int open_socket(struct lwt_mdns *m, int six)
 {
-  const struct lwt_addr any = { .family = 4, .port = NET_MDNS_PORT };
-  const struct lwt_addr group = net_addr4((uint32_t)NET_MDNS_GROUP, 0);
+  const struct lwt_addr any = { .family = six ? 6 : 4, .port = NET_MDNS_PORT };
+  struct lwt_addr group = net_mdns_group(six, m->interface);
   const struct lwt_ip_udp_options options = {
     .interface = m->interface, .ttl = 255, .no_loop = 1
   };
-  int error = lwt_ip_udp_open(m->stack, &any, &options, &m->udp);
+  int error = lwt_ip_udp_open(m->stack, &any, &options, &m->udp[six]);
 
+  group.port = 0;
   if (!error)
-    error = lwt_ip_join(m->udp, m->interface, &group);
+    error = lwt_ip_join(m->udp[six], m->interface, &group);
+  if (!error) {
+    m->running[six] = net_mdns_receive(m, m->udp[six]);
+    error = lwt_error(m->running[six]).code;
+  }
   return error;
+}
+
+/* There is a new address: the others are told (section 8.4). */
+static void event(struct lwt_ip_watch *watch, enum lwt_ip_event event, uint32_t index,
+                  const struct lwt_addr *addr)
+{
+  struct lwt_mdns *m =
+    (struct lwt_mdns *)(void *)((char *)watch - offsetof(struct lwt_mdns, watch));
+  struct net_mdns_unit *host = &m->units[0];
+
+  (void)addr;
+  if (event != LWT_IP_ADDRESS_USABLE || index != m->interface ||
+      host->state == NET_MDNS_PROBING)
+    return;
+  host->state = NET_MDNS_ANNOUNCING;
+  host->step = 0;
+  host->next = lwt_now();
+  net_mdns_schedule(m);
 }
 
 int lwt_mdns_start(struct lwt_stack *stack, uint32_t interface,
@@ -281,16 +304,17 @@ int lwt_mdns_start(struct lwt_stack *stack, uint32_t interface,
   m->stack = stack;
   m->interface = interface;
   m->config = *config;
+  m->watch.fn = event;
   error = lwt_timer_init(&m->timer, LWT_S(1), due, m);
   if (!error)
-    error = open_socket(m);
+    error = open_socket(m, 0);
+  if (!error && net_if_find(net_stack_of(stack), interface)->six)
+    error = open_socket(m, 1);
   if (!error)
     error = add(m, config->host, NULL);
-  if (!error) {
-    m->config.host = NULL;
-    m->running = net_mdns_receive(m);
-    error = lwt_error(m->running).code;
-  }
+  m->config.host = NULL;
+  if (!error)
+    error = lwt_ip_watch(stack, &m->watch);
   if (error) {
     m->n = 0;
     lwt_mdns_stop(m);
@@ -308,17 +332,21 @@ void lwt_mdns_stop(void *mdns)
   if (!m)
     return;
   m->stopped = 1;
+  lwt_ip_unwatch(m->stack, &m->watch);
   lwt_timer_stop(&m->timer);
   for (i = 0; i < m->n; i++)
     if (m->units[i].state != NET_MDNS_PROBING)
       multicast(m, &m->units[i], net_mdns_has(&m->units[i]) & ~(unsigned)NET_MDNS_ENUM,
                 (struct net_mdns_how){ .goodbye = 1 });
-  if (m->running) {
-    lwt_error(m->running); /* seen: the stack may have gone */
-    lwt_drop(m->running);
+  for (i = 0; i < 2; i++) {
+    if (m->running[i]) {
+      lwt_error(m->running[i]); /* seen: the stack may have gone */
+      lwt_drop(m->running[i]);
+    }
+    if (m->udp[i])
+      lwt_udp_close(m->udp[i]);
+    m->udp[i] = NULL;
   }
-  if (m->udp)
-    lwt_udp_close(m->udp);
   net_mdns_unref(m);
 }
 

@@ -17,8 +17,8 @@
 
 #include <lwt/timeout.h>
 
-enum { NET_MDNS_PORT = 5353, NET_MDNS_GROUP = (int)0xe00000fb, NET_MDNS_ROOM = 1472,
-       NET_MDNS_TXT = 416, NET_MDNS_TOP_BIT = 0x8000 };
+/* A message fits into a packet of either family. */
+enum { NET_MDNS_PORT = 5353, NET_MDNS_ROOM = 1452, NET_MDNS_TXT = 416, NET_MDNS_TOP_BIT = 0x8000 };
 
 /* Records of a unit, as bits. */
 enum { NET_MDNS_ADDR = 1, NET_MDNS_PTR = 2, NET_MDNS_SRV = 4, NET_MDNS_TXT_RR = 8,
@@ -50,8 +50,9 @@ struct lwt_mdns {
   uint32_t interface;
   struct lwt_mdns_config config;
   struct lwt_mdns_stats stats;
-  struct lwt_udp *udp;
-  lwt_t *running;
+  struct lwt_udp *udp[2];  /* IPv4, IPv6; NULL: not spoken there */
+  lwt_t *running[2];
+  struct lwt_ip_watch watch;
   struct lwt_timer timer;
   unsigned n; /* units; the first is the host */
   struct net_mdns_unit units[1 + LWT_MDNS_SERVICES];
@@ -66,7 +67,10 @@ void net_mdns_conflict(struct lwt_mdns *m, struct net_mdns_unit *u);
 /* Begin to probe, after a while. */
 void net_mdns_probe(struct net_mdns_unit *u, uint64_t when);
 
-lwt_t *net_mdns_receive(struct lwt_mdns *m) LWT_MUST_USE;
+lwt_t *net_mdns_receive(struct lwt_mdns *m, struct lwt_udp *udp) LWT_MUST_USE;
+
+/* 224.0.0.251 or ff02::fb on an interface, with the port (RFC 6762, section 3). */
+struct lwt_addr net_mdns_group(int six, uint32_t interface);
 
 /* ---- mdns_records.c ------------------------------------------------------------ */
 
@@ -83,7 +87,7 @@ void net_mdns_put(const struct lwt_mdns *m, struct net_dns_writer *w,
 /* Call f(env, rr) for each record. */
 void net_mdns_each(const struct lwt_mdns *m, const struct net_mdns_unit *u, unsigned bits,
                    void (*f)(void *env, struct net_dns_rr *rr), void *env);
-/* To the group, or to somebody; the bytes are copied. */
+/* To the groups of both families, or to somebody; the bytes are copied. */
 void net_mdns_send(struct lwt_mdns *m, const struct lwt_addr *to,
                    struct net_dns_writer *w);
 /* The data as bytes that can be compared: 0 if there are too many. */

@@ -1,5 +1,5 @@
 /* net/mdns_query.c - one question by multicast (RFC 6762, section 5.1): from a port of
- * its own, so that answers come to us alone.
+ * its own, so that answers come to us alone; by IPv4 and IPv6 at the same time.
  * SPDX-License-Identifier: ISC
  */
 #include "dns.h"
@@ -9,16 +9,24 @@
 
 enum { RECORDS_AT_MOST = 256 };
 
+struct ear;
+
 struct asking {
   struct lwt_frame frame;
-  struct lwt_udp *udp;
+  struct lwt_udp *udp[2]; /* NULL: not of this family */
+  lwt_t *ears[2];
+  struct ear *listening[2];
+  struct lwt_resolver heard;
+  int failed;  /* what an ear has died of */
+  int unsent;  /* neither family could send */
+  uint32_t interface;
+  int i;
   struct net_dns_question q;
   uint64_t until;
   unsigned tries, records;
   uint16_t id;
   struct lwt_error error;
   struct lwt_addr to;
-  struct lwt_datagram *datagram;
   struct net_dns_writer w;
   size_t len;
   uint8_t query[NET_DNS_HEADER_LEN + NET_DNS_NAME_MAX + 4];
@@ -35,7 +43,6 @@ static void make_query(struct asking *a)
   a->len = net_dns_written(&w);
   h.qr = 1;
   net_dns_write(&a->w, a->out, sizeof a->out, &h);
-  a->to = net_addr4((uint32_t)NET_MDNS_GROUP, NET_MDNS_PORT);
 }
 
 /* Whether this record is among the answers. */
@@ -56,15 +63,15 @@ static int is_there(struct asking *a, const struct net_dns_rr *rr)
 }
 
 /* Those that answer the question. */
-static void look(struct asking *a)
+static void look(struct asking *a, const struct lwt_datagram *datagram)
 {
-  const struct lwt_buf *packet = a->datagram->packet;
+  const struct lwt_buf *packet = datagram->packet;
   uint8_t bytes[9000];
   struct net_dns_reader r;
   struct net_dns_header h;
   struct net_dns_rr rr;
 
-  if (!packet || packet->total > sizeof bytes || a->datagram->from.port != NET_MDNS_PORT)
+  if (!packet || packet->total > sizeof bytes || datagram->from.port != NET_MDNS_PORT)
     return;
   lwt_buf_copy_out(packet, 0, bytes, packet->total);
   if (net_dns_read(&r, bytes, packet->total, &h) || !h.qr || h.opcode || h.rcode ||
@@ -89,31 +96,129 @@ static uint64_t patience(const struct asking *a)
   return wait < left ? wait : left;
 }
 
+/* The first answer is enough, or all that come. */
+static int has_enough(const struct asking *a)
+{
+  return a->failed || (a->records && a->q.type != NET_DNS_PTR) || lwt_now() >= a->until;
+}
+
+/* Who listens to one family; a goes before it when the asker goes. */
+struct ear {
+  struct lwt_frame frame;
+  struct asking *a;
+  int i;
+  struct lwt_udp *udp;
+  struct lwt_datagram *datagram;
+  struct lwt_error error;
+};
+
+static void ear_ends(void *ear)
+{
+  struct ear *e = ear;
+
+  if (e->a)
+    e->a->listening[e->i] = NULL;
+}
+
+/* What came. */
+static void hear(struct ear *e)
+{
+  if (e->error.code)
+    e->a->failed = e->error.code;
+  else
+    look(e->a, e->datagram);
+  if (has_enough(e->a))
+    lwt_fulfill(&e->a->heard, NULL);
+}
+
+LWT_STEP ear_step(struct lwt_frame *frame)
+{
+  struct ear *e = (struct ear *)frame;
+
+  lwt_begin(e);
+  e->a->listening[e->i] = e;
+  lwt_defer(e, ear_ends, e);
+  do {
+    lwt_await_error(e, &e->error, &e->datagram, lwt_udp_receive(e->udp));
+    if (e->a)
+      hear(e);
+    if (!e->error.code)
+      lwt_datagram_free(e->datagram);
+  } while (e->a && !has_enough(e->a));
+  lwt_end(e);
+}
+
+static void close_all(void *asking)
+{
+  struct asking *a = asking;
+  int i;
+
+  for (i = 0; i < 2; i++)
+    if (a->udp[i])
+      lwt_udp_close(a->udp[i]);
+}
+
+static void deaf(void *asking)
+{
+  struct asking *a = asking;
+  int i;
+
+  for (i = 0; i < 2; i++) {
+    if (a->listening[i])
+      a->listening[i]->a = NULL;
+    if (a->ears[i])
+      lwt_drop(a->ears[i]);
+  }
+  lwt_abandon(&a->heard);
+}
+
+static void listen_to(struct asking *a)
+{
+  int i;
+
+  for (i = 0; i < 2 && !a->failed; i++)
+    if (a->udp[i]) {
+      a->ears[i] = LWT_GO(struct ear, ear_step, .a = a, .i = i, .udp = a->udp[i]);
+      a->failed = lwt_error(a->ears[i]).code;
+    }
+}
+
 LWT_STEP ask_step(struct lwt_frame *frame)
 {
   struct asking *a = (struct asking *)frame;
   struct net_dns_set *set;
 
   lwt_begin(a);
-  lwt_defer(a, lwt_udp_close, a->udp);
+  lwt_defer(a, close_all, a);
+  lwt_defer(a, deaf, a);
   make_query(a);
-  while (lwt_now() < a->until && (!a->records || a->q.type == NET_DNS_PTR)) {
-    if (a->tries < 3)
-      lwt_await(a, lwt_udp_send(a->udp, &a->to, a->query, a->len));
+  listen_to(a);
+  while (!has_enough(a)) {
+    a->unsent = LWT_ENETUNREACH;
+    for (a->i = 0; a->i < 2 && a->tries < 3; a->i++) {
+      if (!a->udp[a->i])
+        continue;
+      a->to = net_mdns_group(a->i, a->interface);
+      lwt_await_error(a, &a->error,
+                      lwt_udp_send(a->udp[a->i], &a->to, a->query, a->len));
+      if (a->error.code == LWT_ECANCELED)
+        lwt_throw(a, LWT_ECANCELED, "mdns_query");
+      if (a->unsent)
+        a->unsent = a->error.code;
+    }
+    if (a->tries < 3 && a->unsent)
+      lwt_throw(a, a->unsent, "mdns_query");
     a->tries += a->tries < 3;
-    do {
-      lwt_await_error(a, &a->error, &a->datagram,
-                      (lwt_datagram_p *)lwt_with_timeout(
-                        patience(a), LWT_UNTYPED(lwt_udp_receive(a->udp))));
-      if (!a->error.code) {
-        look(a);
-        lwt_datagram_free(a->datagram);
-      }
-    } while (!a->error.code && lwt_now() < a->until &&
-             (!a->records || a->q.type == NET_DNS_PTR));
+    if (has_enough(a))
+      break;
+    lwt_await_error(a, &a->error,
+                    lwt_with_timeout(patience(a), lwt_task(&a->heard)));
+    lwt_abandon(&a->heard);
     if (a->error.code && a->error.code != LWT_ETIMEDOUT)
       lwt_throw(a, a->error.code, "mdns_query");
   }
+  if (a->failed)
+    lwt_throw(a, a->failed, "mdns_query");
   if (!a->records)
     lwt_throw(a, LWT_ENOENT, "mdns_query");
   set = net_dns_set_new(0, 0, a->out, net_dns_written(&a->w));
@@ -123,26 +228,29 @@ LWT_STEP ask_step(struct lwt_frame *frame)
   lwt_end(a);
 }
 
-static void lost(void *frame)
-{
-  lwt_udp_close(((struct asking *)frame)->udp);
-}
-
 lwt_dns_answer_p *lwt_mdns_query(struct lwt_stack *stack, uint32_t interface,
                                  const char *name, uint16_t type, uint64_t timeout)
 {
-  const struct lwt_addr any = { .family = 4 };
+  const struct lwt_addr any[2] = { { .family = 4 }, { .family = 6 } };
   const struct lwt_ip_udp_options options = { .interface = interface, .ttl = 255 };
   struct net_dns_question q = { .type = type, .class = NET_DNS_IN };
-  struct lwt_udp *udp;
+  struct asking sockets = { .udp = { NULL } };
+  struct lwt_ip_if_info info;
   int error = net_dns_name_from(&q.name, name) || !type ? LWT_EINVAL : 0;
 
   if (!error)
-    error = lwt_ip_udp_open(stack, &any, &options, &udp);
-  if (error)
+    error = lwt_ip_if_info(stack, interface, &info);
+  if (!error)
+    error = lwt_ip_udp_open(stack, &any[0], &options, &sockets.udp[0]);
+  if (!error && net_if_find(net_stack_of(stack), interface)->six)
+    error = lwt_ip_udp_open(stack, &any[1], &options, &sockets.udp[1]);
+  if (error) {
+    close_all(&sockets);
     return lwt_dns_answer_p_fail(error, "mdns_query");
+  }
   return (lwt_dns_answer_p *)lwt_bind(
-    LWT_GO_OR(struct asking, ask_step, lost, .udp = udp, .q = q,
+    LWT_GO_OR(struct asking, ask_step, close_all,
+              .udp = { sockets.udp[0], sockets.udp[1] }, .q = q, .interface = interface,
               .until = lwt_now() + timeout,
               .id = (uint16_t)net_random(net_stack_of(stack))),
     net_dns_answer, NULL);

@@ -280,7 +280,10 @@ static void response(struct lwt_mdns *m, struct net_dns_reader *r)
     for (i = 0; i < m->n; i++) {
       struct net_mdns_unit *u = &m->units[i];
 
-      if (!net_dns_name_equal(&rr.name, &u->name))
+      /* Of a conflict others hear by both families at the same time: once we begin
+       * again, and have not asked yet, it is the old one. */
+      if (!net_dns_name_equal(&rr.name, &u->name) ||
+          (u->state == NET_MDNS_PROBING && !u->step && u->conflicts))
         continue;
       compare_with(m, u, net_mdns_has(u) & NET_MDNS_UNIQUE, &rr, &c);
       if (c.ours && !c.same)
@@ -297,10 +300,11 @@ static int on_link(const struct lwt_mdns *m, const struct lwt_addr *from)
   size_t i, n = lwt_ip_addresses(m->stack, m->interface, list, 16);
 
   for (i = 0; i < n && i < 16; i++)
-    if (list[i].addr.family == 4 && from->family == 4 && list[i].prefix &&
-        !((net_ip4(&list[i].addr) ^ net_ip4(from)) >> (32 - list[i].prefix)))
+    if (list[i].addr.family == from->family &&
+        net_prefix_common(&list[i].addr, from) >= list[i].prefix)
       return 1;
-  return from->family == 4 && from->ip[0] == 169 && from->ip[1] == 254;
+  return from->family == 4 ? from->ip[0] == 169 && from->ip[1] == 254
+                           : net_ip_is_link_local6(from);
 }
 
 static void message(struct lwt_mdns *m, const struct lwt_datagram *d)
@@ -330,6 +334,7 @@ static void message(struct lwt_mdns *m, const struct lwt_datagram *d)
 struct receiving {
   struct lwt_frame frame;
   struct lwt_mdns *m;
+  struct lwt_udp *udp;
   struct lwt_datagram *datagram;
 };
 
@@ -341,7 +346,7 @@ LWT_STEP receive_step(struct lwt_frame *frame)
   r->m->refs++;
   lwt_defer(r, net_mdns_unref, r->m);
   for (;;) {
-    lwt_await(r, &r->datagram, lwt_udp_receive(r->m->udp));
+    lwt_await(r, &r->datagram, lwt_udp_receive(r->udp));
     if (!r->m->stopped)
       message(r->m, r->datagram);
     lwt_datagram_free(r->datagram);
@@ -349,7 +354,7 @@ LWT_STEP receive_step(struct lwt_frame *frame)
   lwt_end(r);
 }
 
-lwt_t *net_mdns_receive(struct lwt_mdns *m)
+lwt_t *net_mdns_receive(struct lwt_mdns *m, struct lwt_udp *udp)
 {
-  return LWT_GO(struct receiving, receive_step, .m = m);
+  return LWT_GO(struct receiving, receive_step, .m = m, .udp = udp);
 }

@@ -142,21 +142,60 @@ LWT_STEP send_step(struct lwt_frame *frame)
   lwt_begin(s);
   s->m->refs++;
   lwt_defer(s, net_mdns_unref, s->m);
-  lwt_await_error(s, &s->error, lwt_udp_send(s->m->udp, &s->to, s->bytes, s->len));
+  lwt_await_error(s, &s->error, lwt_udp_send(s->m->udp[s->to.family == 6], &s->to,
+                                             s->bytes, s->len));
   s->m->stats.failed += s->error.code != 0;
   lwt_end(s);
+}
+
+struct lwt_addr net_mdns_group(int six, uint32_t interface)
+{
+  struct lwt_addr to = net_addr4(0xe00000fbu, NET_MDNS_PORT);
+
+  if (six)
+    to = (struct lwt_addr){ .family = 6, .port = NET_MDNS_PORT, .scope = interface,
+                            .ip = { 0xff, 2, [15] = 0xfb } };
+  return to;
+}
+
+static void send(struct lwt_mdns *m, const struct lwt_addr *to,
+                 const struct net_dns_writer *w)
+{
+  struct sending s = { .m = m, .to = *to, .len = w->len };
+  lwt_t *p;
+
+  memcpy(s.bytes, w->out, s.len);
+  p = lwt__go(sizeof s, send_step, &s, NULL, LWT_WHERE);
+  m->stats.failed += lwt_error(p).code != 0;
+  lwt_async(p);
+}
+
+/* Whether something can be sent from there. */
+static int has_address(const struct lwt_mdns *m, unsigned family)
+{
+  struct lwt_ip_address list[16];
+  size_t i, n = lwt_ip_addresses(m->stack, m->interface, list, 16);
+
+  for (i = 0; i < n && i < 16; i++)
+    if (list[i].addr.family == family && list[i].state != LWT_IP_TENTATIVE)
+      return 1;
+  return 0;
 }
 
 void net_mdns_send(struct lwt_mdns *m, const struct lwt_addr *to,
                    struct net_dns_writer *w)
 {
-  struct sending s = { .m = m };
-  lwt_t *p;
+  struct lwt_addr group;
+  int six;
 
-  s.to = to ? *to : net_addr4((uint32_t)NET_MDNS_GROUP, NET_MDNS_PORT);
-  s.len = net_dns_written(w);
-  memcpy(s.bytes, w->out, s.len);
-  p = lwt__go(sizeof s, send_step, &s, NULL, LWT_WHERE);
-  m->stats.failed += lwt_error(p).code != 0;
-  lwt_async(p);
+  net_dns_written(w);
+  if (to) {
+    send(m, to, w);
+    return;
+  }
+  for (six = 0; six < 2; six++) {
+    group = net_mdns_group(six, m->interface);
+    if (m->udp[six] && has_address(m, group.family))
+      send(m, &group, w);
+  }
 }

@@ -14,6 +14,8 @@ static struct lwt_net_hub *hub;
 static struct lwt_stack *stacks[3];
 static struct lwt_mdns *mdns[2];
 static char renamed_to[NET_DNS_TEXT];
+enum { IPV4 = 1, IPV6 = 2 };
+static int families; /* of the link; the peer is of the last one of them */
 
 /* ---- A peer that listens and speaks as it is told -------------------------- */
 
@@ -119,10 +121,21 @@ static void pointer(const char *name, const char *target, uint32_t ttl)
   net_dns_put(&w, NET_DNS_ANSWER, &rr);
 }
 
+static struct lwt_addr group_of_peer(void)
+{
+  const struct lwt_addr four = { .family = 4, .ip = { 224, 0, 0, 251 } };
+  const struct lwt_addr six = { .family = 6, .ip = { 0xff, 2, [15] = 0xfb } };
+
+  return families & IPV6 ? six : four;
+}
+
 static void say(void)
 {
-  struct lwt_addr to = { .family = 4, .ip = { 224, 0, 0, 251 }, .port = 5353 };
-  lwt_t *p = lwt_udp_send(peer, &to, out, net_dns_written(&w));
+  struct lwt_addr to = group_of_peer();
+  lwt_t *p;
+
+  to.port = 5353;
+  p = lwt_udp_send(peer, &to, out, net_dns_written(&w));
 
   lwt_error(p);
   lwt_drop(p);
@@ -151,15 +164,19 @@ static int start(int i, const char *host)
   return lwt_mdns_start(stacks[i], 2, &c, &mdns[i]);
 }
 
-static int begin(uint16_t peer_port)
+static int begin_on(int with, uint16_t peer_port)
 {
-  const struct lwt_addr any = { .family = 4, .port = peer_port };
-  const struct lwt_addr group = { .family = 4, .ip = { 224, 0, 0, 251 } };
+  const struct lwt_addr any = { .family = with & IPV6 ? 6 : 4, .port = peer_port };
   const struct lwt_ip_udp_options on = { .interface = 2, .ttl = 255, .no_loop = 1 };
   struct lwt_net_hub_config h = { .link = { .delay = LWT_MS(1) } };
-  struct lwt_net_config c = { .prefix = 24 };
+  struct lwt_net_config c = { .prefix = 24, .prefix6 = 64, .unchecked6 = 1 };
+  struct lwt_addr group;
   struct lwt_netif *port;
   int i, error = lwt_net_hub_new(&h, &hub);
+
+  families = with;
+  group = group_of_peer();
+  c.ipv6 = with & IPV6 ? LWT_NET_IPV6_STATIC : LWT_NET_IPV6_OFF;
 
   memset(stacks, 0, sizeof stacks);
   mdns[0] = mdns[1] = NULL;
@@ -171,7 +188,10 @@ static int begin(uint16_t peer_port)
     return error;
   }
   for (i = 0; i < 3 && !error; i++) {
-    c.addr = (struct lwt_addr){ .family = 4, .ip = { 10, 0, 0, (uint8_t)(1 + i) } };
+    c.addr = (struct lwt_addr){ .family = with & IPV4 ? 4 : 0,
+                                .ip = { 10, 0, 0, (uint8_t)(1 + i) } };
+    if (with & IPV6)
+      c.addr6 = (struct lwt_addr){ .family = 6, .ip = { 0xfd, [15] = (uint8_t)(1 + i) } };
     c.secret[0] = (uint8_t)i;
     error = lwt_net_hub_port(hub, NULL, &port);
     if (!error && (error = lwt_net_stack_new(port, &c, &stacks[i])))
@@ -183,8 +203,13 @@ static int begin(uint16_t peer_port)
     error = lwt_ip_join(peer, 2, &group);
   if (!error)
     listening = LWT_GO(struct peering, peer_step);
-  lwt_test_advance(LWT_S(1));
+  lwt_test_advance(with & IPV6 ? LWT_S(5) : LWT_S(1));
   return error;
+}
+
+static int begin(uint16_t peer_port)
+{
+  return begin_on(IPV4, peer_port);
 }
 
 static lwt_t *quiet(void *env, struct lwt_error error)
@@ -406,12 +431,109 @@ static void strangers(void)
   end();
 }
 
-static void memory(void)
+/* ---- IPv6 ------------------------------------------------------------------------- */
+
+#define PROBE6 "?box.local 255 u; ~box.local 28 120; ~box.local 28 120; "
+#define ANNOUNCE6 "box.local 28 120 f; box.local 28 120 f; "
+
+/* A link without IPv4. */
+static void six(void)
+{
+  const struct lwt_dns_answer *a;
+  lwt_dns_answer_p *p;
+  uint64_t asked;
+
+  is_int(begin_on(IPV6, 5353), 0, "a link of IPv6 only");
+  is_int(start(0, "box"), 0, "a responder");
+  hears(LWT_S(5), PROBE6 PROBE6 PROBE6 ANNOUNCE6 ANNOUNCE6,
+        "probes and announcements, with both addresses");
+  is_int(from.ip[0], 0xfe, "from the link-local one");
+  is_int(lwt_mdns_stats(mdns[0])->failed, 0, "nothing was tried in vain");
+  compose(0, 0);
+  question("box.local", NET_DNS_AAAA, 0);
+  say();
+  hears(LWT_MS(10), ANNOUNCE6, "answered");
+  lwt_test_advance(LWT_S(2));
+  asked = lwt_now();
+  compose(0, 0);
+  question("box.local", NET_DNS_AAAA, 1);
+  say();
+  hears(LWT_S(1), ANNOUNCE6, "who wants a unicast answer");
+  ok(heard_at - asked < LWT_MS(10) && from.port == 5353, "gets one");
+  p = lwt_mdns_query(stacks[1], 2, "box.local", LWT_DNS_AAAA, LWT_S(3));
+  lwt_test_advance(LWT_S(1));
+  a = lwt_value(LWT_UNTYPED(p));
+  ok(a && a->n == 2 && a->records[0].addr.family == 6, "asked once: where it is");
+  lwt_drop(LWT_UNTYPED(p));
+  start(1, "box");
+  lwt_test_advance(LWT_S(5));
+  is_str(lwt_mdns_name(mdns[0], 0, NULL), "box.local", "who was first keeps the name");
+  is_str(renamed_to, "box-2.local", "the second has another");
+  lwt_mdns_stop(mdns[0]);
+  mdns[0] = NULL;
+  hears(LWT_S(1), "box.local 28 0 f; box.local 28 0 f; ", "a goodbye");
+  end();
+}
+
+static void legacy6(void)
+{
+  begin_on(IPV6, 4000);
+  start(0, "box");
+  lwt_test_advance(LWT_S(5));
+  compose(0, 77);
+  question("box.local", NET_DNS_AAAA, 0);
+  say();
+  hears(LWT_S(1), "?box.local 28; box.local 28 10; box.local 28 10; ",
+        "a simple resolver is answered by IPv6, too");
+  end();
+}
+
+/* Everything is said twice, and heard twice by who speaks both. */
+static void both(void)
+{
+  const struct lwt_ip_address more = {
+    .addr = { .family = 6, .ip = { 0xfd, 1, [15] = 1 } }, .prefix = 64, .unchecked = 1
+  };
+  const struct lwt_dns_answer *a;
+  lwt_dns_answer_p *p;
+  lwt_t *added;
+
+  is_int(begin_on(IPV4 | IPV6, 5353), 0, "a link of both");
+  start(0, "box");
+  hears(LWT_S(5), PROBE6 "~box.local 1 120; " PROBE6 "~box.local 1 120; "
+                  PROBE6 "~box.local 1 120; " ANNOUNCE6 ANNOUNCE ANNOUNCE6 ANNOUNCE,
+        "by IPv6, addresses of both");
+  p = lwt_mdns_query(stacks[1], 2, "box.local", LWT_DNS_A, LWT_S(3));
+  lwt_test_advance(LWT_MS(100));
+  a = lwt_value(LWT_UNTYPED(p));
+  ok(a && a->n == 1 && a->records[0].addr.ip[0] == 10, "asked for one of IPv4");
+  lwt_drop(LWT_UNTYPED(p));
+  start(1, "box");
+  lwt_test_advance(LWT_S(5));
+  is_str(lwt_mdns_name(mdns[0], 0, NULL), "box.local", "who was first keeps the name");
+  is_str(lwt_mdns_name(mdns[1], 0, NULL), "box-2.local", "the second has the next one");
+  compose(1, 0);
+  address(NET_DNS_ANSWER, "box.local", 77, 120);
+  say();
+  say(); /* as the same of the other family */
+  lwt_test_advance(LWT_S(5));
+  is_str(lwt_mdns_name(mdns[0], 0, NULL), "box.local", "a conflict is heard once");
+  is_int(lwt_mdns_stats(mdns[0])->conflicts, 1, "counted once");
+  heard[0] = '\0';
+  added = lwt_ip_address_add(stacks[0], 2, &more);
+  lwt_test_advance(LWT_S(3));
+  lwt_drop(added);
+  is_str(heard, ANNOUNCE6 ANNOUNCE "box.local 28 120 f; "
+                ANNOUNCE6 ANNOUNCE "box.local 28 120 f; ", "a new address is announced");
+  end();
+}
+
+static void one_run(int with)
 {
   struct lwt_mdns_service s = { .name = "My site", .type = "_http._tcp", .port = 80 };
   lwt_dns_answer_p *p;
 
-  if (!begin(5353) && !start(0, "box") && !lwt_mdns_publish(mdns[0], &s)) {
+  if (!begin_on(with, 5353) && !start(0, "box") && !lwt_mdns_publish(mdns[0], &s)) {
     lwt_test_advance(LWT_S(3));
     p = lwt_mdns_query(stacks[1], 2, "box.local", LWT_DNS_A, LWT_S(3));
     lwt_test_advance(LWT_S(4));
@@ -421,10 +543,21 @@ static void memory(void)
   end();
 }
 
+static void memory(void)
+{
+  one_run(IPV4);
+}
+
+static void memory6(void)
+{
+  one_run(IPV4 | IPV6);
+}
+
 static const struct lwt_test tests[] = {
   LWT_TEST(announces), LWT_TEST(answers), LWT_TEST(legacy), LWT_TEST(services),
   LWT_TEST(conflicts), LWT_TEST(at_the_same_time), LWT_TEST(strangers),
-  LWT_TEST_MEMORY(memory)
+  LWT_TEST(six), LWT_TEST(legacy6), LWT_TEST(both), LWT_TEST_MEMORY(memory),
+  LWT_TEST_MEMORY(memory6)
 };
 
 int main(int argc, char **argv)
