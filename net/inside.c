@@ -15,6 +15,7 @@
 #include "inside.h"
 
 #include "gateway.h"
+#include "net.h"
 
 #include <string.h>
 
@@ -99,7 +100,7 @@ struct lwt_addr net_inside_host(const struct net_inside *in, uint16_t port)
 static int open_listener(struct net_inside *in, uint16_t port, unsigned backlog,
                          struct inside_listener *l)
 {
-  struct lwt_addr at = { .family = 4, .port = port }, host, to = in->addr;
+  struct lwt_addr at = { .family = in->addr.family, .port = port }, host, to = in->addr;
   int error = lwt_stack_listen(in->server, &at, backlog, &l->server);
 
   if (error)
@@ -235,8 +236,7 @@ LWT_STEP outward_step(struct lwt_frame *frame)
 
 int net_inside_has(const struct net_inside *in, const struct lwt_addr *addr)
 {
-  return addr->family == 4 && (!memcmp(addr->ip, in->addr.ip, 4) ||
-                               !memcmp(addr->ip, in->client_addr.ip, 4));
+  return net_addr_same(addr, &in->addr) || net_addr_same(addr, &in->client_addr);
 }
 
 static lwt_flow_p *inside_connect(struct lwt_stack *stack, const struct lwt_addr *to)

@@ -318,7 +318,8 @@ void net_inside_udp_detach_all(struct net_inside *in)
 
 static int open_both(struct net_inside *in, uint16_t port, struct inside_udp *u)
 {
-  struct lwt_addr at = { .family = 4, .port = port }, host = net_inside_host(in, port);
+  struct lwt_addr at = { .family = in->addr.family, .port = port };
+  struct lwt_addr host = net_inside_host(in, port);
   int error = lwt_stack_udp(in->server, &at, &u->server);
 
   if (error)

@@ -49,9 +49,9 @@ struct lwt_mdns_stats {
 };
 
 /* Answer for host.local with the addresses of an interface: once nobody else was found
- * to have that name, else as "host-2" and so on.  A new address is announced.  Borrows the stack; stop it before the
- * stack is closed.  Errors: LWT_EINVAL (the name), LWT_ENODEV, LWT_EADDRINUSE,
- * LWT_ENOMEM. */
+ * to have that name, else as "host-2" and so on.  A new address is announced.  Borrows
+ * the stack; stop it before the stack is closed.  Errors: LWT_EINVAL (the name),
+ * LWT_ENODEV, LWT_EADDRINUSE, LWT_ENOMEM. */
 LWT_API int lwt_mdns_start(struct lwt_stack *stack, uint32_t interface,
                            const struct lwt_mdns_config *config, struct lwt_mdns **mdns);
 
@@ -69,8 +69,8 @@ LWT_API int lwt_mdns_publish(struct lwt_mdns *mdns,
 LWT_API const char *lwt_mdns_name(const struct lwt_mdns *mdns, unsigned n, int *known);
 LWT_API const struct lwt_mdns_stats *lwt_mdns_stats(const struct lwt_mdns *mdns);
 
-/* Ask once (section 5.1), both groups, again after one second and after three, until the time is
- * over: the first answer, or with LWT_DNS_PTR all that came.  The answer as by
+/* Ask once (section 5.1), both groups, again after one second and after three, until the
+ * time is over: the first answer, or with LWT_DNS_PTR all that came.  The answer as by
  * lwt_dns_query().  Rejected with LWT_ENOENT: nobody answered; LWT_EINVAL: no name;
  * the errors of lwt_ip_udp_open(). */
 LWT_API lwt_dns_answer_p *lwt_mdns_query(struct lwt_stack *stack, uint32_t interface,

@@ -371,9 +371,10 @@ struct lwt_net_options {
   uint8_t no_addr;         /* over a device: begin without an IPv4 address and without
                               the default one (lwt_dhcp_start() gets one); LWT_ENOTSUP
                               otherwise */
-  struct lwt_addr gateway; /* default 10.0.0.1, where prefix covers it */
+  struct lwt_addr gateway; /* default 10.0.0.1, where prefix covers it; "gateway" with
+                              an address of IPv6: the first one of its network */
   struct lwt_net_config net; /* everything else; addr, prefix, gateway, secret are
-                                not used; the gateway takes no IPv6 */
+                                not used; the gateway has one family */
   FILE *capture;           /* packets, as by lwt_net_pcap_new(); borrowed */
 
   /* "gateway": the host's addresses for the program's ports: `ports` first, for

@@ -18,7 +18,8 @@
 #include <lwt/timeout.h>
 
 /* A message fits into a packet of either family. */
-enum { NET_MDNS_PORT = 5353, NET_MDNS_ROOM = 1452, NET_MDNS_TXT = 416, NET_MDNS_TOP_BIT = 0x8000 };
+enum { NET_MDNS_PORT = 5353, NET_MDNS_ROOM = 1452, NET_MDNS_TXT = 416,
+       NET_MDNS_TOP_BIT = 0x8000 };
 
 /* Records of a unit, as bits. */
 enum { NET_MDNS_ADDR = 1, NET_MDNS_PTR = 2, NET_MDNS_SRV = 4, NET_MDNS_TXT_RR = 8,

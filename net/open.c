@@ -11,8 +11,7 @@
 #define GATEWAY_ADDRESS "10.0.0.1"
 #define PREFIX 24
 
-/* An address of IPv6 is all that the stack has, beside what is its own in any case.
- * The gateway in this process speaks IPv4. */
+/* An address of IPv6 is all that the stack has, beside what is its own in any case. */
 static int complete6(struct lwt_net_options *o)
 {
   struct lwt_net_config *c = &o->net;
@@ -37,6 +36,9 @@ static int complete(struct lwt_net_options *o)
 
   if (o->no_addr)
     return 0;
+  if (!o->host.family)
+    lwt_addr_parse(&o->host, "127.0.0.1");
+  o->host.port = 0;
   if (o->addr.family == 6)
     return complete6(o);
   if (!o->addr.family) {
@@ -51,9 +53,7 @@ static int complete(struct lwt_net_options *o)
   if (!o->gateway.family &&
       !((net_ip4(&gateway) ^ net_ip4(&o->addr)) & (UINT32_MAX << (32 - o->prefix))))
     o->gateway = gateway;
-  if (!o->host.family)
-    lwt_addr_parse(&o->host, "127.0.0.1");
-  o->addr.port = o->gateway.port = o->host.port = 0;
+  o->addr.port = o->gateway.port = 0;
   c->addr = o->addr;
   c->prefix = o->prefix;
   c->gateway = o->gateway;
@@ -112,7 +112,7 @@ int lwt_net_open_on(const struct lwt_net_platform *platform, const char *name,
     error = platform->random(o.net.secret, sizeof o.net.secret);
   if (error)
     return error;
-  if (!strcmp(name, "gateway") && (o.addr.family == 6 || o.net.ipv6 || o.no_addr))
+  if (!strcmp(name, "gateway") && ((o.addr.family == 4 && o.net.ipv6) || o.no_addr))
     return LWT_ENOTSUP;
   if (!strcmp(name, "gateway"))
     return platform->gateway ? platform->gateway(platform, &o, stack) : LWT_ENODEV;

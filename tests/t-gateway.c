@@ -5,6 +5,8 @@
  * that everything happens in virtual time:
  *
  *   browser 10.1.0.9 --hub-- host 10.1.0.1 == client 10.0.0.1 --hub-- 10.0.0.2
+ *
+ * or with IPv6 inside, outside, or on both sides: fd01::9, fd01::1, fd00::1, fd00::2.
  */
 #define LWT_TEST_SHORT
 #include <lwt-net.h>
@@ -17,12 +19,18 @@ static struct lwt_virtual virtual;
 static struct lwt_net_hub *hub;
 static struct lwt_stack *browser, *host, *program;
 static uint8_t pattern[300000];
+static int inside6, outside6;
 
+/* Of the outside, which may speak IPv6. */
 static struct lwt_addr addr(const char *text, uint16_t port)
 {
   struct lwt_addr a = { 0 };
 
   lwt_addr_parse(&a, text);
+  if (outside6 && a.ip[0])
+    a = (struct lwt_addr){ .ip = { 0xfd, 1, [15] = a.ip[3] } };
+  if (outside6)
+    a.family = 6;
   a.port = port;
   return a;
 }
@@ -48,9 +56,12 @@ static void finish(lwt_t *p, int code, const char *what)
 
 static int add_host(const char *ip, struct lwt_stack **stack)
 {
-  struct lwt_net_config config = { .addr = addr(ip, 0), .prefix = 24 };
+  struct lwt_net_config config = { .prefix = 24, .prefix6 = 64, .unchecked6 = 1 };
   struct lwt_netif *port;
   int error = lwt_net_hub_port(hub, NULL, &port);
+
+  *(outside6 ? &config.addr6 : &config.addr) = addr(ip, 0);
+  config.ipv6 = outside6 ? LWT_NET_IPV6_STATIC : LWT_NET_IPV6_OFF;
 
   if (error)
     return error;
@@ -92,6 +103,8 @@ static int start(const struct lwt_net_options *options)
   if (options)
     o = *options;
   o.host = addr("10.1.0.1", 0);
+  if (inside6)
+    lwt_addr_parse(&o.addr, "fd00::2");
   browser = host = program = NULL;
   virtual.time = LWT_S(1);
   if (lwt_net_hub_new(&config, &hub))
@@ -237,7 +250,8 @@ static void test_carry(void)
   l = listen_at(program, 80);
   ok(l != NULL, "listens");
   at = l->ops->local(l);
-  is_str(lwt_addr_format(&at, text, sizeof text), "10.1.0.1:80", "on the host");
+  is_str(lwt_addr_format(&at, text, sizeof text),
+         outside6 ? "[fd01::1]:80" : "10.1.0.1:80", "on the host");
   e = echo(l);
   finish(talk(browser, addr("10.1.0.1", 80), sizeof pattern), 0,
          "bytes and ends, both ways");
@@ -529,13 +543,14 @@ static void test_udp(void)
   is_int(lwt_stack_udp(program, &seven, &s), 0, "an endpoint inside");
   is_int(lwt_stack_udp(browser, &any, &c), 0, "and one outside");
   from = s->ops->local(s);
-  is_str(lwt_addr_format(&from, text, sizeof text), "10.1.0.1:7", "seen on the host");
+  is_str(lwt_addr_format(&from, text, sizeof text),
+         outside6 ? "[fd01::1]:7" : "10.1.0.1:7", "seen on the host");
   finish(lwt_udp_send(c, &to, pattern, 5000), 0, "sent");
   d = datagram(lwt_udp_receive(s));
   from = c->ops->local(c);
   ok(d && d->packet && d->packet->total == 5000, "received");
   is_int(d->from.port, from.port, "from whom it came");
-  is_int(d->from.ip[3], 9, "by the outside address");
+  is_int(d->from.ip[outside6 ? 15 : 3], 9, "by the outside address");
   finish(lwt_udp_send(s, &d->from, "back", 4), 0, "answered");
   lwt_datagram_free(d);
   d = datagram(lwt_udp_receive(c));
@@ -562,6 +577,7 @@ static void test_udp(void)
 static void test_names(void)
 {
   struct lwt_net_options bad = { .addr = addr("10.0.0.2", 0), .prefix = 33 };
+  struct lwt_net_options six = { .prefix = 64 }, no = { .no_addr = 1 };
   struct lwt_net_hub_config config = { 0 };
   struct lwt_stack *s;
 
@@ -574,6 +590,16 @@ static void test_names(void)
   is_int(lwt_net_open_on(&platform, "tap:x", NULL, &s), LWT_ENODEV, "no such device");
   is_int(lwt_net_open_on(&platform, "tap:t", &bad, &s), LWT_EINVAL, "a bad prefix");
   is_int(lwt_net_open_on(&platform, "gateway", &bad, &s), LWT_EINVAL, "here, too");
+  lwt_addr_parse(&six.addr, "fd00::1");
+  is_int(lwt_net_open_on(&platform, "gateway", &six, &s), LWT_EINVAL,
+         "the gateway's address is taken");
+  lwt_addr_parse(&six.gateway, "10.0.0.1");
+  is_int(lwt_net_open_on(&platform, "gateway", &six, &s), LWT_EINVAL, "of two families");
+  lwt_addr_parse(&six.gateway, "fd00::9");
+  is_int(lwt_net_open_on(&platform, "gateway", &six, &s), 0, "another one");
+  finish(lwt_stack_close(s), 0, "closed");
+  is_int(lwt_net_open_on(&platform, "gateway", &no, &s), LWT_ENOTSUP, "no address there");
+  is_int(lwt_net_open_on(&platform, NULL, &no, &s), LWT_ENOTSUP, "nor of the platform");
   is_int(lwt_net_open_on(&platform, "tap:t", NULL, &program), 0, "a device");
   end();
 }
@@ -646,15 +672,22 @@ int main(void)
     x = x * 1103515245 + 12345;
     pattern[i] = (uint8_t)(x >> 16);
   }
-  test_carry();
-  test_aborts();
-  test_pressure();
-  test_limit();
-  test_counters();
-  test_close();
-  test_outward();
-  test_udp();
+  for (i = 0; i < 4; i++) {
+    inside6 = i & 1;
+    outside6 = i >> 1 & 1;
+    test_carry();
+    test_outward();
+    test_udp();
+    if (i == 1 || i == 2) /* both sides are the same code */
+      continue;
+    test_aborts();
+    test_pressure();
+    test_limit();
+    test_counters();
+    test_close();
+    test_failures();
+  }
+  inside6 = outside6 = 0;
   test_names();
-  test_failures();
   return lwt_test_done();
 }
