@@ -7,12 +7,9 @@
  *   storm    read and write without end, until dom0 says go; saved meanwhile
  *   tar      the files of an archive
  */
-#include "guest.h"
+#include "storm.h"
 
-#include <lwt/block.h>
 #include <lwt/content.h>
-
-#define PIECE 65536u
 
 static struct lwt_block *disk;
 
@@ -29,17 +26,6 @@ static uint32_t crc_of(uint32_t crc, const uint8_t *bytes, size_t len)
       crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
   }
   return ~crc;
-}
-
-static void fill(uint8_t *bytes, size_t len, uint64_t seed)
-{
-  uint64_t z = seed * 0x9e3779b97f4a7c15u;
-  size_t i;
-
-  for (i = 0; i < len; i++) {
-    z = z * 6364136223846793005u + 1442695040888963407u;
-    bytes[i] = (uint8_t)(z >> 56);
-  }
 }
 
 static int code(lwt_t *p)
@@ -140,34 +126,7 @@ static void only(void)
 
 /* ---- While it is saved ------------------------------------------------- */
 
-static int stop;
-static unsigned rounds, bad;
-
-struct worker {
-  struct lwt_frame frame;
-  uint64_t at, round;
-  uint8_t *bytes, *back;
-};
-
-/* Each has sectors of its own. */
-LWT_STEP worker_step(struct lwt_frame *frame)
-{
-  struct worker *w = (struct worker *)frame;
-
-  lwt_begin(w);
-  lwt_defer(w, free, w->bytes);
-  lwt_defer(w, free, w->back);
-  while (!stop) {
-    fill(w->bytes, PIECE, ++w->round + w->at);
-    lwt_await(w, lwt_block_write(disk, w->at, w->bytes, PIECE / disk->sector_size));
-    if (w->round % 8 == 0)
-      lwt_await(w, lwt_block_flush(disk));
-    lwt_await(w, lwt_block_read(disk, w->at, w->back, PIECE / disk->sector_size));
-    bad += memcmp(w->bytes, w->back, PIECE) != 0;
-    rounds++;
-  }
-  lwt_end(w);
-}
+static struct storm tempest;
 
 struct watching {
   struct lwt_frame frame;
@@ -184,13 +143,13 @@ LWT_STEP watching_step(struct lwt_frame *frame)
   lwt_await(s, lwt_xs_write_text(0, "data/go", "no"));
   lwt_await(s, &s->watch, lwt_xs_watch("data/go"));
   lwt_defer(s, lwt_xs_unwatch, s->watch);
-  while (!stop) {
+  while (!tempest.stop) {
     lwt_await(s, &s->value, lwt_xs_watch_next(s->watch));
     lwt_xs_free(s->value);
     lwt_await_error(s, &s->error, &s->value, lwt_xs_read(0, "data/go"));
     if (s->error.code)
       continue;
-    stop = !strcmp(s->value->bytes, "go");
+    tempest.stop = !strcmp(s->value->bytes, "go");
     lwt_xs_free(s->value);
   }
   lwt_end(s);
@@ -202,14 +161,15 @@ static void storm(void)
   unsigned i;
   int error;
 
+  tempest.disk = disk;
   for (i = 0; i < 8; i++)
-    ps[i] = LWT_GO(struct worker, worker_step, .at = i * (PIECE / disk->sector_size) * 2,
-                   .bytes = malloc(PIECE), .back = malloc(PIECE));
+    ps[i] = worker(&tempest, i);
   ps[8] = LWT_GO(struct watching, watching_step, .watch = NULL);
   printf("waiting\n");
   error = code(lwt_join(9, ps));
   check(!error, "eight threads read and write across a save and a restore: %d", error);
-  check(rounds > 16 && !bad, "%u rounds, %u wrong", rounds, bad);
+  check(tempest.rounds > 16 && !tempest.bad, "%u rounds, %u wrong", tempest.rounds,
+        tempest.bad);
 }
 
 /* ---- An archive -------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* g-net.c - HTTP over our TCP/IP over netfront, for dom0 to try; a device that is
- * lost is opened anew.
+ * lost is opened anew.  If there is a second argument, it is a disk that is written and
+ * read meanwhile, all the time.
  * SPDX-License-Identifier: ISC
  *
  *   /bytes?N     N bytes that are nowhere the same
@@ -8,7 +9,7 @@
  *
  * The console has a line for each transfer, and at the end what the device did.
  */
-#include "guest.h"
+#include "storm.h"
 
 #include <inttypes.h>
 #include <lwt-http.h>
@@ -20,6 +21,7 @@
 static struct lwt_stack *stack;
 static struct lwt_condition changed;
 static unsigned lost;
+static struct storm storm = { .pause = LWT_MS(20) };
 
 /* ---- CRC-32, as dom0's crc32 ---------------------------------------------- */
 
@@ -55,11 +57,13 @@ static int stats_text(char *text, size_t size)
     "tx_csum %" PRIu64 " tx_gso %" PRIu64 " rx_csum %" PRIu64 " rx_gso %" PRIu64
     " events %" PRIu64 " idle %" PRIu64 " notifies %" PRIu64 "\n"
     "retransmits %" PRIu64 " rto %" PRIu64 " out_of_order %" PRIu64 "\n"
-    "free %ld KB promises %zu packets %zu\n",
+    "free %ld KB promises %zu packets %zu\n"
+    "disk_rounds %u disk_bad %u\n",
     s.connects, s.netif.rx_packets, s.netif.tx_packets, s.netif.rx_dropped,
     s.netif.rx_errors, s.netif.tx_dropped, s.netif.tx_errors, s.tx_csum, s.tx_gso,
     s.rx_csum, s.rx_gso, s.events, s.idle, s.notifies, t->tcp_retransmits, t->tcp_rto,
-    t->tcp_out_of_order, sysconf(_SC_AVPHYS_PAGES) * 4, lwt_live(), lwt_buf_live());
+    t->tcp_out_of_order, sysconf(_SC_AVPHYS_PAGES) * 4, lwt_live(), lwt_buf_live(),
+    storm.rounds, storm.bad);
 }
 
 /* ---- HTTP ------------------------------------------------------------------ */
@@ -249,7 +253,7 @@ int main(int argc, char **argv)
   const struct lwt_addr at = { .family = 4, .port = 80 };
   struct lwt_listener *listener;
   char text[1024];
-  lwt_t *minder;
+  lwt_t *minder, *workers[2];
   int error = argc > 1 ? lwt_addr_parse(&o.addr, argv[1]) : LWT_EINVAL;
 
   crc_init();
@@ -262,9 +266,17 @@ int main(int argc, char **argv)
   check(!lwt_stack_listen(stack, &at, 64, &listener), "listens");
   minder = LWT_GO(struct minding, minding_step,
                   .address = { .addr = o.addr, .prefix = 24 });
+  if (argc > 2 && (error = lwt_platform_block(argv[2], &storm.disk)))
+    check(0, "%s: %s", argv[2], lwt_strerror(error));
+  for (unsigned i = 0; i < 2 && storm.disk; i++)
+    workers[i] = worker(&storm, i);
   printf("serving\n");
   error = lwt_run(lwt_http_serve(listener, &http, lwt_platform_shutdown()));
   check(!error, "asked to stop");
+  storm.stop = 1;
+  if (storm.disk)
+    check(!lwt_run(lwt_join(2, workers)) && !lwt_run(lwt_block_close(storm.disk)),
+          "the disk is closed");
   stats_text(text, sizeof text);
   printf("%s", text);
   lwt_cancel(minder);

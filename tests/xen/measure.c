@@ -5,21 +5,34 @@
  *   measure ping ADDRESS N           median and 95th percentile in us, one by one
  *   measure send ADDRESS PORT BYTES  seconds, to the end of the connection
  *   measure take ADDRESS PORT        bytes and seconds
- *   measure serve BYTES              takes on port 5001, gives BYTES on 5002
+ *   measure get ADDRESS PORT         a number that comes, and seconds
+ *   measure cpu DOMID                seconds of CPU time that the domain has had
+ *   measure serve BYTES              takes on port 5001, gives BYTES on 5002; on 5003
+ *                                    to 5005 reads /dev/xvda as bench.h has it, and
+ *                                    tells how many bytes
  */
+#define _GNU_SOURCE /* O_DIRECT */
+#define __XEN_TOOLS__ 1
+#include "bench.h"
+
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if_arp.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <xen/domctl.h>
+#include <xen/sys/privcmd.h>
 
 static char block[65536];
 
@@ -216,24 +229,101 @@ static int transfer(const char *text, const char *port, long long bytes)
   return bytes <= 0;
 }
 
+static int get(const char *text, const char *port)
+{
+  int fd = reach(text, port);
+  double start = now();
+  ssize_t n = read(fd, block, sizeof block - 1);
+
+  if (n <= 0)
+    return 1;
+  printf("%lld %.3f\n", atoll(block), now() - start);
+  return 0;
+}
+
+/* ---- The disk ---------------------------------------------------------------- */
+
+struct reader {
+  pthread_t thread;
+  uint64_t state;
+  unsigned size;
+};
+
+/* Past the page cache. */
+static void *read_blocks(void *env)
+{
+  struct reader *r = env;
+  uint32_t bytes = bench_sizes[r->size].bytes, reads = bench_sizes[r->size].reads;
+  int fd = open("/dev/xvda", O_RDONLY | O_DIRECT);
+  uint64_t blocks = (uint64_t)lseek(fd, 0, SEEK_END) / bytes;
+  void *at = aligned_alloc(4096, bytes);
+
+  if (fd < 0 || !at || !blocks)
+    die("/dev/xvda");
+  while (reads--)
+    if (pread(fd, at, bytes, (off_t)(bench_next(&r->state, blocks) * bytes)) !=
+        (ssize_t)bytes)
+      die("pread");
+  free(at);
+  close(fd);
+  return NULL;
+}
+
+static void read_disk(int fd, unsigned size)
+{
+  struct reader readers[READERS];
+  unsigned i;
+
+  for (i = 0; i < READERS; i++) {
+    readers[i] = (struct reader){ .state = i + 1, .size = size };
+    if (pthread_create(&readers[i].thread, NULL, read_blocks, &readers[i]))
+      die("pthread_create");
+  }
+  for (i = 0; i < READERS; i++)
+    pthread_join(readers[i].thread, NULL);
+  dprintf(fd, "%u\n", READERS * bench_sizes[size].bytes * bench_sizes[size].reads);
+}
+
+/* ---- CPU time ---------------------------------------------------------------- */
+
+/* To the nanosecond, where xl list has tenths of a second. */
+static int cpu(uint16_t domid)
+{
+  static struct xen_domctl op;
+  struct privcmd_hypercall call = { __HYPERVISOR_domctl, { (uintptr_t)&op } };
+  int fd = open("/proc/xen/privcmd", O_RDWR);
+
+  op.cmd = XEN_DOMCTL_getdomaininfo;
+  op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+  op.domain = domid;
+  if (fd < 0 || mlockall(MCL_CURRENT) || ioctl(fd, IOCTL_PRIVCMD_HYPERCALL, &call))
+    die("getdomaininfo");
+  printf("%.6f\n", (double)op.u.getdomaininfo.cpu_time / 1e9);
+  return op.domain != domid;
+}
+
+/* ---- The other end ----------------------------------------------------------- */
+
 static int serve(long long bytes)
 {
-  struct pollfd p[2];
+  struct pollfd p[2 + BENCH_SIZES];
   int i, fd, one = 1;
 
-  for (i = 0; i < 2; i++) {
-    struct sockaddr_in at = address("0.0.0.0", 5001 + i);
+  for (i = 0; i < 2 + BENCH_SIZES; i++) {
+    struct sockaddr_in at = address("0.0.0.0", BENCH_PORT + i);
 
     p[i] = (struct pollfd){ socket(AF_INET, SOCK_STREAM, 0), POLLIN, 0 };
     setsockopt(p[i].fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(p[i].fd, (struct sockaddr *)&at, sizeof at) || listen(p[i].fd, 5))
       die("listen");
   }
-  while (poll(p, 2, -1) > 0)
-    for (i = 0; i < 2; i++)
+  while (poll(p, 2 + BENCH_SIZES, -1) > 0)
+    for (i = 0; i < 2 + BENCH_SIZES; i++)
       if (p[i].revents) {
         fd = accept(p[i].fd, NULL, NULL);
-        if (fd >= 0 && i)
+        if (fd >= 0 && i > 1)
+          read_disk(fd, (unsigned)i - 2);
+        else if (fd >= 0 && i)
           give(fd, bytes);
         else if (fd >= 0)
           take(fd);
@@ -254,6 +344,10 @@ int main(int argc, char **argv)
     return transfer(argv[2], argv[3], atoll(argv[4]));
   if (argc == 4 && !strcmp(what, "take"))
     return transfer(argv[2], argv[3], 0);
+  if (argc == 4 && !strcmp(what, "get"))
+    return get(argv[2], argv[3]);
+  if (argc == 3 && !strcmp(what, "cpu"))
+    return cpu((uint16_t)atoi(argv[2]));
   if (argc == 3 && !strcmp(what, "serve"))
     return serve(atoll(argv[2]));
   return 2;

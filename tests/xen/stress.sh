@@ -1,4 +1,5 @@
-# stress.sh - XEN_STRESS seconds of load from dom0 on one guest: no error, no growth.
+# stress.sh - XEN_STRESS seconds of load from dom0 on one guest, which writes to a disk
+# and reads it meanwhile: no error, no growth.
 # SPDX-License-Identifier: ISC
 
 . ./settings
@@ -23,7 +24,8 @@ now_has() { # now_has NAME: a number of /stats
 }
 
 rm -f /tmp/bad
-start stress g-net $stress_net \
+dd if=/dev/zero of=/tmp/stress-disk bs=1M count=4 2>/dev/null
+start stress g-net "$stress_net xvda" 'disk = ["/tmp/stress-disk,raw,xvda,w"]' \
   "vif = [ 'mac=00:16:3e:00:00:05,bridge=xenbr0' ]" && await stress '^serving$' && {
   pidof httpd >/dev/null || httpd -p 10.0.0.1:8000 -h /
   dd if=/dev/urandom of=/tmp/s bs=1000 count=200 2>/dev/null
@@ -44,6 +46,7 @@ start stress g-net $stress_net \
   left=$(now_has free)
   promises=$(now_has promises)
   packets=$(now_has packets)
+  rounds=$(now_has disk_rounds)
   test ! -s /tmp/bad
   tap $? "stress: $stress s without an error" || sed 's/^/TAP: # /' /tmp/bad | head -n 20
   echo "TAP: # free KB: $free at half time, $left at the end; $promises promises," \
@@ -51,10 +54,12 @@ start stress g-net $stress_net \
   # Connections in TIME-WAIT grow for the first minute.
   test "${left:-0}" -ge $((${free:-0} - (stress < 150 ? 512 : 64)))
   tap $? "stress: no growth of memory"
-  test "${promises:-99}" -le 30
+  test "${promises:-99}" -le 40
   tap $? "stress: no growth of promises"
+  test "${rounds:-0}" -ge "$stress" && test "$(now_has disk_bad)" = 0
+  tap $? "stress: $rounds times 64 KB written to the disk, and the same read"
   echo "TAP: # $(cpu_time stress) s of CPU"
   xl shutdown stress
   results stress
-  grep -A 3 '^connects' /tmp/stress.log | sed 's/^/TAP: # /'
+  grep -A 4 '^connects' /tmp/stress.log | sed 's/^/TAP: # /'
 }
