@@ -167,7 +167,7 @@ static void fill(struct blkfront *b, struct blkfront_request *q,
     part = q->len - at < XEN_PAGE ? q->len - at : XEN_PAGE;
     i = take_page(b);
     if (q->operation == BLKIF_OP_WRITE)
-      memcpy(b->page[i].page, q->call->bytes + q->at + at, part);
+      lwt__copy(b->page[i].page, q->call->bytes + q->at + at, part);
     *segments++ = (struct blkif_request_segment){
       .gref = b->page[i].ref,
       .first_sect = 0,
@@ -317,7 +317,7 @@ static void copy_out(struct blkfront *b, const struct blkfront_request *q)
     i = b->page[i].next; /* the segments */
   for (at = 0; at < q->len; at += part, i = b->page[i].next) {
     part = q->len - at < XEN_PAGE ? q->len - at : XEN_PAGE;
-    memcpy(q->call->bytes + q->at + at, b->page[i].page, part);
+    lwt__copy(q->call->bytes + q->at + at, b->page[i].page, part);
   }
   lwt__counts.copied += q->len;
 }

@@ -193,7 +193,7 @@ static void collect(struct netfront_rx *rx, uint16_t id, uint32_t offset, uint32
   }
   lwt__counts.copied += len;
   for (slice = part; slice; slice = slice->next) {
-    memcpy(slice->data, from, slice->len);
+    lwt__copy(slice->data, from, slice->len);
     from += slice->len;
   }
   if (rx->packet)

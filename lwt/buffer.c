@@ -273,7 +273,7 @@ struct lwt_buf *lwt_buf_copy_in(uint32_t headroom, const void *bytes, uint32_t l
 
   for (slice = packet; slice; slice = slice->next) {
     if (slice->len)
-      memcpy(slice->data, from, slice->len);
+      lwt__copy(slice->data, from, slice->len);
     from += slice->len;
   }
   return packet;
@@ -444,7 +444,7 @@ static void gather(struct lwt_buf *packet, uint8_t *to, uint32_t len)
   while (len) {
     next = packet->next;
     part = next->len < len ? next->len : len;
-    memcpy(to, next->data, part);
+    lwt__copy(to, next->data, part);
     to += part;
     len -= part;
     next->data += part;
@@ -507,7 +507,7 @@ uint32_t lwt_buf_copy_out(const struct lwt_buf *packet, uint32_t offset, void *b
     part = packet->len - offset;
     if (part > len - done)
       part = len - done;
-    memcpy(to + done, packet->data + offset, part);
+    lwt__copy(to + done, packet->data + offset, part);
     done += part;
     offset = 0;
   }

@@ -19,6 +19,10 @@ extern "C" {
 LWT_API void *lwt__alloc(size_t size);
 LWT_API void lwt__free(void *ptr);
 
+/* memcpy(), for what may be long, as a call in any case: with -Os, as images are
+ * compiled, the compiler puts a loop over single bytes in its place. */
+void *lwt__copy(void *to, const void *from, size_t len) __asm__("memcpy");
+
 /* Memory for a struct lwt_datagram, and what its maker puts behind it: at most
  * LWT__DATAGRAM bytes in all; lwt_datagram_free() gives it back. */
 #define LWT__DATAGRAM 96

@@ -28,7 +28,7 @@ static int append_slice(struct tcp_recvq *q, struct lwt_buf *slice)
 
   q->len += slice->len;
   if (tail && slice->len <= TCP_COPY_MAX && slice->len <= room_behind(tail)) {
-    memcpy(tail->data + tail->len, slice->data, slice->len);
+    lwt__copy(tail->data + tail->len, slice->data, slice->len);
     tail->len += slice->len;
     lwt_buf_free(slice);
     return 0;
@@ -83,7 +83,7 @@ uint32_t net_tcp_recvq_read(struct tcp_recvq *q, uint8_t *bytes, size_t len)
 
   while ((slice = q->head) && done < len) {
     part = slice->len < len - done ? slice->len : (uint32_t)(len - done);
-    memcpy(bytes + done, slice->data, part);
+    lwt__copy(bytes + done, slice->data, part);
     done += part;
     if (part == slice->len) {
       pop(q);

@@ -40,7 +40,7 @@ size_t net_tcp_sendq_copy(struct tcp_sendq *q, const uint8_t *bytes, size_t len)
       q->room = LWT_PAGE_SIZE;
     }
     part = len - done < q->room ? len - done : q->room;
-    memcpy(q->tail->data + q->tail->len, bytes + done, part);
+    lwt__copy(q->tail->data + q->tail->len, bytes + done, part);
     q->tail->len += (uint32_t)part;
     q->tail->total = q->tail->len;
     q->len += (uint32_t)part;
@@ -170,7 +170,7 @@ void net_tcp_sendq_peek(struct tcp_sendq *q, uint32_t seq, uint8_t *bytes, uint3
   slice = locate(q, seq, &off);
   for (;;) {
     part = slice->len - off < left ? slice->len - off : left;
-    memcpy(bytes, slice->data + off, part);
+    lwt__copy(bytes, slice->data + off, part);
     bytes += part;
     left -= part;
     off += part;
