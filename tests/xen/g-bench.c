@@ -65,7 +65,8 @@ LWT_STEP reader_step(struct lwt_frame *frame)
 
   lwt_begin(r);
   for (; r->left; r->left--)
-    lwt_await(r, lwt_block_read(disk, bench_next(&r->state, disk->sectors / r->size) * r->size,
+    lwt_await(r, lwt_block_read(disk,
+                                bench_next(&r->state, disk->sectors / r->size) * r->size,
                                 r->bytes, r->size));
   lwt_end(r);
 }
@@ -114,7 +115,8 @@ LWT_STEP server_step(struct lwt_frame *frame)
   for (;;) {
     lwt_await(s, &s->flow, lwt_accept(s->listener));
     if (s->what > 1)
-      lwt_async(LWT_GO(struct readers, readers_step, .flow = s->flow, .size = s->what - 2));
+      lwt_async(
+        LWT_GO(struct readers, readers_step, .flow = s->flow, .size = s->what - 2));
     else if (s->what)
       lwt_async(LWT_GO(struct source, source_step, .flow = s->flow));
     else

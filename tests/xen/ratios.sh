@@ -6,6 +6,8 @@
 # that is measured: a PVH guest, as ours is (without RDTSCP, which this emulation does
 # not have), and a PV guest, which needs no emulated SVM.  Prints a table of medians;
 # $top_builddir and LWT_XEN_CACHE as in check.sh, ROUNDS (3), MB (16) of each transfer.
+# INSTRUCTIONS=1: an instruction takes two nanoseconds of the emulated machine's time, and
+# waiting none of ours: so other work on this machine changes nothing.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../../lwt-xen/rig
@@ -39,7 +41,9 @@ find "$cache/root/lib/modules" \( -name xen-netfront.ko -o -name xen-blkfront.ko
 chmod 755 "$scratch/linux/init"
 (cd "$scratch/linux" && find . | cpio -o -H newc -R 0:0 --quiet | gzip) \
   >"$scratch/job/linux.cpio.gz"
-XEN_RIG_NICE=${XEN_RIG_NICE:-0} XEN_RIG_TIMEOUT=${XEN_RIG_TIMEOUT:-1500} sh "$rig/boot.sh" "$cache" "$scratch/job" $qemu |
+set --
+[ -z "${INSTRUCTIONS-}" ] || set -- -icount shift=1,sleep=off
+XEN_RIG_NICE=${XEN_RIG_NICE:-0} XEN_RIG_TIMEOUT=${XEN_RIG_TIMEOUT:-1500} sh "$rig/boot.sh" "$cache" "$scratch/job" "$@" |
   sed -u 's/\r//' | tee "$images/ratios.log" | sed -n 's/^RATIO: //p' | awk '
     # KIND WHAT VALUE
     { key = $2; n = ++count[$1, key]; value[$1, key, n] = $3

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: ISC
 logs=/var/log/xen/console
 
-tap() { # tap STATUS NAME: of the command before
+tap() { # tap STATUS NAME: of the command before, whose status it returns
   if [ "$1" = 0 ]; then echo "TAP: ok - $2"; else echo "TAP: not ok - $2"; fi
+  return "$1"
 }
 
 # start NAME IMAGE ARGUMENTS [CONFIG-LINE...]

@@ -39,16 +39,21 @@ start stress g-net "$stress_net xvda" 'disk = ["/tmp/stress-disk,raw,xvda,w"]' \
   load 1000000 sized 1000000 &
   load "200000 $(crc32 /tmp/s | cut -c1-8)" fetched tmp/s &
   load "0% " pinged 1400 &
-  sleep $((stress / 2))
-  free=$(now_has free)
+  sampled=''
+  for tenth in 1 2 3 4 5 6 7 8 9; do
+    sleep $((stress / 10))
+    sampled="$sampled $(now_has free)"
+    [ $tenth != 5 ] || free=${sampled##* }
+  done
   wait
+  echo "TAP: # free KB after each tenth:$sampled"
   sleep 2
   left=$(now_has free)
   promises=$(now_has promises)
   packets=$(now_has packets)
   rounds=$(now_has disk_rounds)
   test ! -s /tmp/bad
-  tap $? "stress: $stress s without an error" || sed 's/^/TAP: # /' /tmp/bad | head -n 20
+  tap $? "stress: $stress s without an error" || head -n 20 /tmp/bad | sed 's/^/TAP: # /'
   echo "TAP: # free KB: $free at half time, $left at the end; $promises promises," \
     "$packets packets"
   # Connections in TIME-WAIT grow for the first minute.
