@@ -17,7 +17,7 @@ load() { # load WANT COMMAND...
 }
 sized() { timeout 60 wget -q -O - "http://$stress_net/bytes?$1" | wc -c; }
 fetched() { timeout 60 wget -q -O - "http://$stress_net/fetch?$1"; }
-pinged() { ping -c 20 -i 0.05 -W 5 -s "$1" $stress_net | sed -n 's/.* \([0-9]*% \).*/\1/p'; }
+pinged() { ping -c 20 -i 0.05 -W 5 -s "$1" $stress_net | sed -n 's/.* \([0-9]*% \).*/\1/p' | tail -n 1; }
 now_has() { # now_has NAME: a number of /stats
   timeout 20 wget -q -O - "http://$stress_net/stats" | tr '\n' ' ' |
     sed -n "s/.*\b$1 \([0-9]*\).*/\1/p"
