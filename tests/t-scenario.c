@@ -61,6 +61,8 @@ LWT_STEP arrival_step(struct lwt_frame *frame)
     if (!a->n)
       lwt_finish(a, NULL);
     a->got += a->n;
+    if (a->header[0] < a->h->s->n_transfers)
+      a->h->s->transfer[a->header[0]].progress = lwt_now();
   }
   if (a->header[0] >= a->h->s->n_transfers ||
       a->header[1] | a->header[2] | a->header[3]) {
