@@ -240,6 +240,7 @@ static int ack_whole(struct tcp_conn *c, const struct tcp_repr *r)
     net_tcp_work(c);
   c->timing = 0;
   net_tcp_rtt_sample(c, now - c->rtt_time);
+  net_route_confirm(c->stack, &c->route);
   c->rack.time = sent->time;
   c->rack.fack = c->rack.end = r->ack;
   c->rack.rtt = now - sent->time;

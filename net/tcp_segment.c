@@ -99,6 +99,13 @@ static void acknowledged(struct tcp_conn *c)
   c->t_delack = LWT_NEVER;
 }
 
+/* New data: our last acknowledgment has arrived, so the next hop is there. */
+static void confirm(struct tcp_conn *c)
+{
+  if (c->rcv_nxt != c->last_ack)
+    net_route_confirm(c->stack, &c->route);
+}
+
 /* Takes segment: made here, so that there is room for the headers. */
 static int transmit_of(struct tcp_conn *c, uint8_t tos, struct lwt_buf *segment)
 {
@@ -217,6 +224,7 @@ int net_tcp_send_few(struct tcp_conn *c, const uint8_t *bytes, uint32_t len)
   code = outcome(c, net_route_pass(s, &c->route, c->tos, 0, segment));
   if (code)
     return code;
+  confirm(c);
   acknowledged(c);
   c->last_send = s->now;
   return 0;
@@ -226,8 +234,7 @@ void net_tcp_send_ack(struct tcp_conn *c)
 {
   struct tcp_repr r;
 
-  if (c->rcv_nxt != c->last_ack) /* new data: our last acknowledgment has arrived */
-    net_route_confirm(c->stack, &c->route);
+  confirm(c);
   fill_in(c, &r, c->snd_nxt, TCP_ACK);
   if (c->log)
     net_tcp_log_event(c, TCP_LOG_ACK, c->rcv_nxt - c->irs, c->rcv_adv - c->irs);
