@@ -44,7 +44,7 @@ chmod 755 "$scratch/linux/init"
 set --
 [ -z "${INSTRUCTIONS-}" ] || set -- -icount shift=1,sleep=off
 XEN_RIG_NICE=${XEN_RIG_NICE:-0} XEN_RIG_TIMEOUT=${XEN_RIG_TIMEOUT:-1500} sh "$rig/boot.sh" "$cache" "$scratch/job" "$@" |
-  sed -u 's/\r//' | tee "$images/ratios.log" | sed -n 's/^RATIO: //p' | awk '
+  sed -u 's/\r*$//' | tee "$images/ratios.log" | sed -n 's/^RATIO: //p' | awk '
     # KIND WHAT VALUE
     { key = $2; n = ++count[$1, key]; value[$1, key, n] = $3
       if (!(key in seen)) { seen[key] = 1; order[++keys] = key } }
