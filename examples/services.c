@@ -304,7 +304,7 @@ static int add_tcp(struct services *s, struct lwt_addr at, unsigned port,
   struct lwt_listener *listener;
 
   at.port = (uint16_t)(s->base + port);
-  if (cannot(&at, name, lwt_stack_listen(s->stack, &at, 64, &listener)))
+  if (cannot(&at, name, lwt_stack_listen(s->stack, &at, 256, &listener)))
     return -1;
   if (kind >= 0) {
     s->threads[s->n_threads++] = LWT_GO_OR(struct accept, accept_step, accept_lost,

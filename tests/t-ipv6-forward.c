@@ -327,7 +327,7 @@ static void carry(const char *to, uint32_t from_offloads, uint32_t to_offloads,
                   .len = LEN);
   advance(LWT_S(20));
   is_fulfilled(writes, 0, "all is written");
-  is_fulfilled(reads, LEN, what);
+  is_fulfilled(reads, LEN, "%s", what);
   frames = port->stats.tx_packets - frames;
   if (from_offloads & to_offloads & LWT_NETIF_TX_TSO6)
     ok(frames < 100, "they stay together (%d)", (int)frames);
