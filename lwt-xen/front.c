@@ -111,8 +111,12 @@ LWT_STEP connecting_step(struct lwt_frame *frame)
     lwt__xenbus_free(s->f->backend);
     s->f->backend = s->backend;
     lwt_await(s, lwt__xenbus_switch(0, s->f->path, XenbusStateInitialising));
-    lwt_await(s, lwt__xenbus_wait(s->backend->path, XENBUS_IN(XenbusStateInitWait)));
-    error = s->f->ops->offer(s->f);
+    /* After a resume the backend is another one, elsewhere. */
+    lwt_await_error(s, &s->error, &s->state,
+                    wait_state(s->f, XENBUS_IN(XenbusStateInitWait)));
+    if (s->error.code == LWT_ESHUTDOWN)
+      continue;
+    error = s->error.code ? s->error.code : s->f->ops->offer(s->f);
     if (error)
       lwt_throw(s, error, s->f->ops->what);
     lwt_await_error(s, &s->error, &s->state,

@@ -85,7 +85,6 @@ static int keep(struct netfront *n, uint32_t offloads, uint16_t mtu)
     return 0;
   n->netif.offloads = offloads;
   n->netif.mtu = mtu;
-  n->known = 1;
   return 0;
 }
 
@@ -195,6 +194,7 @@ static void up(struct front *f)
 {
   struct netfront *n = netfront_of(f);
 
+  n->known = 1;
   n->counts.connects++;
   lwt__netfront_kick(n);
   if (n->netif.up)

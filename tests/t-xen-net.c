@@ -504,6 +504,28 @@ static void test_resume(void)
   close_device(netif);
 }
 
+/* The backend is not ready yet, and after the resume it is at another place. */
+static void test_resume_early(void)
+{
+  const unsigned suspends = fake.suspends;
+  void *netif = NULL;
+  lwt_t *opening;
+
+  back_plug();
+  front_put("backend", "/local/domain/0/backend/vif/4/0");
+  opening = LWT_UNTYPED(lwt__netfront_open(0));
+  wait_ms(1);
+  is_pending(opening, "a backend that is not ready is waited for");
+  front_put("backend", BACK);
+  lwt__suspend_ask();
+  while (fake.suspends == suspends)
+    wait_ms(1);
+  opening = lwt_with_timeout(LWT_S(5), opening);
+  is_int(lwt_run_value(opening, &netif).code, 0, "after a resume the new one is found");
+  if (netif)
+    close_device(netif);
+}
+
 int main(void)
 {
   uint32_t i;
@@ -521,6 +543,7 @@ int main(void)
   test_wrap();
   test_unplug();
   test_resume();
+  test_resume_early();
   code(lwt_xs_write_text(0, "x", "x"));
   is_int((intmax_t)lwt_live(), 0, "no promise is left");
   is_int((intmax_t)lwt_timers(), 0, "no timer");
