@@ -77,7 +77,7 @@ static void put_number(struct output *o, const struct field *f, const char *fron
 {
   char digits[3 * sizeof value], *p = digits + sizeof digits;
   const char *set = capital ? "0123456789ABCDEF" : "0123456789abcdef";
-  int len, zeros;
+  int len, zeros, wide;
 
   for (; value; value /= base)
     *--p = set[value % base];
@@ -87,8 +87,9 @@ static void put_number(struct output *o, const struct field *f, const char *fron
   zeros = f->precision - len;
   if (f->hash && base == 8 && zeros <= 0 && (!len || *p != '0'))
     zeros = 1;
-  if (f->zero && !f->minus && f->precision < 0)
-    zeros = f->width - len - (int)strlen(front);
+  wide = f->width - len - (int)strlen(front);
+  if (f->zero && !f->minus && f->precision < 0 && wide > zeros)
+    zeros = wide;
   put_field(o, f, front, zeros, p, (size_t)len);
 }
 
@@ -118,11 +119,13 @@ static void put_signed(struct output *o, const struct field *f, intmax_t value)
              0);
 }
 
-static void put_hex(struct output *o, const struct field *f, uintmax_t value, char kind)
+static void put_unsigned(struct output *o, const struct field *f, uintmax_t value,
+                         char kind)
 {
-  const char *front = !f->hash || !value ? "" : kind == 'X' ? "0X" : "0x";
+  unsigned base = kind == 'u' ? 10 : kind == 'o' ? 8 : 16;
+  const char *front = base < 16 || !f->hash || !value ? "" : kind == 'X' ? "0X" : "0x";
 
-  put_number(o, f, front, value, 16, kind == 'X');
+  put_number(o, f, front, value, base, kind == 'X');
 }
 
 static void put_text(struct output *o, const struct field *f, const char *text)
@@ -133,20 +136,33 @@ static void put_text(struct output *o, const struct field *f, const char *text)
             f->precision < 0 ? strlen(text) : strnlen(text, (size_t)f->precision));
 }
 
+/* An argument that is not printed. */
+static void pass_over(const struct field *f, char kind, va_list *ap)
+{
+  if (f->size == sizeof(long double))
+    (void)va_arg(*ap, long double);
+  else if (strchr("aefgAEFG", kind))
+    (void)va_arg(*ap, double);
+  else if (kind == 'n')
+    (void)va_arg(*ap, void *);
+}
+
 static void convert(struct output *o, struct field *f, char kind, va_list *ap)
 {
   char c;
 
+  if (f->size > (int)sizeof(int) && (kind == 's' || kind == 'c'))
+    kind = 'n'; /* wide: not printed, either */
   switch (kind) {
   case 'd':
   case 'i': put_signed(o, f, take_signed(f->size, ap)); break;
-  case 'u': put_number(o, f, "", take_unsigned(f->size, ap), 10, 0); break;
-  case 'o': put_number(o, f, "", take_unsigned(f->size, ap), 8, 0); break;
+  case 'u':
+  case 'o':
   case 'x':
-  case 'X': put_hex(o, f, take_unsigned(f->size, ap), kind); break;
+  case 'X': put_unsigned(o, f, take_unsigned(f->size, ap), kind); break;
   case 'p':
     f->hash = 1;
-    put_hex(o, f, (uintptr_t)va_arg(*ap, void *), 'x');
+    put_unsigned(o, f, (uintptr_t)va_arg(*ap, void *), 'x');
     break;
   case 's': put_text(o, f, va_arg(*ap, const char *)); break;
   case 'c':
@@ -155,8 +171,7 @@ static void convert(struct output *o, struct field *f, char kind, va_list *ap)
     break;
   case '%': put(o, '%'); break;
   default:
-    if (strchr("aefgAEFG", kind))
-      (void)va_arg(*ap, double);
+    pass_over(f, kind, ap);
     put_field(o, f, "", 0, "?", 1);
   }
 }
@@ -196,7 +211,7 @@ static const char *size(const char *p, struct field *f)
     case 'j':
     case 'z':
     case 't': f->size = sizeof(intmax_t); break;
-    case 'L': break;
+    case 'L': f->size = sizeof(long double); break;
     default: return p;
     }
 }

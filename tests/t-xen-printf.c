@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <wchar.h>
 
 /* Here the C library keeps its own. */
 #define vfprintf small_vfprintf
@@ -38,7 +39,8 @@ static void test_numbers(void)
   static const char *const formats[] = {
     "%d", "%5d", "%-5d|", "%05d", "%+d", "% d", "%.3d", "%8.3d", "%-8.3d|", "%+08d",
     "%u", "%x", "%#x", "%#X", "%#o", "%o", "%#10x", "%#010x", "%-#10x|", "%.0d", "%#.0o",
-    "%hd", "%hhd", "%hu", "%hhu", "%hhx", "%i", "%08x", "%.10u", "%3u", "%#.5o"
+    "%hd", "%hhd", "%hu", "%hhu", "%hhx", "%i", "%08x", "%.10u", "%3u", "%#.5o",
+    "%#03o", "%#05o"
   };
   static const int values[] = { 0, 1, -1, 7, 8, 255, -256, 65536, 123456789, INT_MAX,
                                 INT_MIN };
@@ -94,6 +96,10 @@ static void left_out(const char *text, const char *format, ...)
 static void test_floats(void)
 {
   left_out("? 7    ?|", "%f %d %4g|", 1.5, 7, 2.5);
+  left_out("? 7 ? 8", "%Lf %d %Lg %d", 1.5L, 7, 2.5L, 8);
+  left_out("1 2 3 4 ? 5 ? 6", "%d %d %d %d %Lf %d %Lf %d", 1, 2, 3, 4, 1.5L, 5, 2.5L, 6);
+  left_out("? 1 text ?  ?", "%n %d %s %lc %2ls", (int *)NULL, 1, "text", (wint_t)'x',
+           L"wide");
   left_out("(null)", "%s", (const char *)NULL);
   left_out("end", "end%");
 }
