@@ -3,9 +3,9 @@
  *
  * One message at a time is being written, one being read; both go through the ring
  * in pieces, as there is room.  Requests have ids and are answered in any order.
- * At most MAX_REQUESTS wait; a message that cannot be right (too long, an answer to
- * nothing, an impossible index) ends the connection for all: there is no way to
- * find the next one.
+ * At most MAX_REQUESTS wait; a message that cannot be right (too long, an answer of
+ * another kind than its request, an impossible index) ends the connection for all:
+ * there is no way to find the next one.  An answer to nothing is ignored.
  */
 #include "store.h"
 

@@ -1,4 +1,4 @@
-/* net/gateway.h - what gateway.c and open.c share.
+/* net/gateway.h - what gateway.c and inside.c share.
  * SPDX-License-Identifier: ISC
  */
 #ifndef NET_GATEWAY_H
