@@ -136,7 +136,12 @@ struct minder {
   struct lwt_error error;
 };
 
-/* Want of memory is waited out, if there is any for that. */
+/* Want of memory, or of room for requests, is waited out, if there is any for that. */
+static int passes(int code)
+{
+  return code == LWT_ENOMEM || code == LWT_ENOBUFS;
+}
+
 LWT_STEP minder_step(struct lwt_frame *frame)
 {
   struct minder *s = (struct minder *)frame;
@@ -145,7 +150,7 @@ LWT_STEP minder_step(struct lwt_frame *frame)
   while (s->f->state != FRONT_LOST) {
     if (s->f->state == FRONT_UP && s->f->generation == lwt__generation) {
       lwt_await_error(s, &s->error, wait_state(s->f, ENDING));
-      if (s->error.code != LWT_ENOMEM && s->f->generation == lwt__generation)
+      if (!passes(s->error.code) && s->f->generation == lwt__generation)
         break;
     } else {
       if (s->f->state == FRONT_UP) {
@@ -156,10 +161,10 @@ LWT_STEP minder_step(struct lwt_frame *frame)
                       LWT_GO(struct connecting, connecting_step, .f = s->f));
       if (!s->error.code)
         s->f->ops->up(s->f);
-      else if (s->error.code != LWT_ENOMEM)
+      else if (!passes(s->error.code))
         break;
     }
-    if (s->error.code == LWT_ENOMEM) {
+    if (passes(s->error.code)) {
       lwt_await_error(s, &s->error, lwt_sleep(AGAIN));
       if (s->error.code)
         break;

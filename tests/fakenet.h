@@ -291,7 +291,8 @@ static void back_step(void)
     return;
   front = front_number("state");
   /* A frontend that has given up, without the memory to say so. */
-  if ((front == XenbusStateConnected || back.state == XenbusStateConnected) &&
+  if (back.state != XenbusStateClosed &&
+      (front == XenbusStateConnected || back.state == XenbusStateConnected) &&
       !back_may((uint32_t)front_number("tx-ring-ref"), 1))
     back_switch(XenbusStateClosed);
   else if (back.state == XenbusStateInitWait && front == XenbusStateConnected)

@@ -504,6 +504,33 @@ static void test_resume(void)
   close_device(netif);
 }
 
+/* The program has as many requests under way as there may be. */
+static void test_crowd(void)
+{
+  struct lwt_netif *netif;
+  lwt_t *ps[256];
+  int i, n = 0;
+
+  back_plug();
+  netif = open_device();
+  wait_ms(1);
+  store.deaf = 1;
+  for (i = 0; i < 256; i++)
+    ps[i] = LWT_UNTYPED(lwt_xs_read(0, "x"));
+  back_switch(XenbusStateConnected); /* once more */
+  wait_ms(1);
+  store.deaf = 0;
+  for (i = 0; i < 256; i++)
+    n += code(ps[i]) == LWT_ENOENT;
+  is_int(n, 256, "all are answered");
+  wait_ms(200);
+  is_int(send_frame(netif, 60), 0, "the device is still there");
+  back_switch(XenbusStateClosing);
+  wait_ms(1);
+  is_int(send_frame(netif, 60), LWT_ENETDOWN, "and its backend is watched");
+  close_device(netif);
+}
+
 /* The backend is not ready yet, and after the resume it is at another place. */
 static void test_resume_early(void)
 {
@@ -544,6 +571,7 @@ int main(void)
   test_unplug();
   test_resume();
   test_resume_early();
+  test_crowd();
   code(lwt_xs_write_text(0, "x", "x"));
   is_int((intmax_t)lwt_live(), 0, "no promise is left");
   is_int((intmax_t)lwt_timers(), 0, "no timer");
