@@ -284,14 +284,14 @@ CALL(sys_nanosleep)
 
 CALL(sys_clock_nanosleep)
 {
-  uint64_t ns = duration((const struct timespec *)c);
+  uint64_t ns = duration((const struct timespec *)c), boot = 0;
 
   UNUSED;
   if (!(b & TIMER_ABSTIME))
     return sleep_until(lwt__xen_now() + ns);
   if (a == CLOCK_REALTIME)
-    ns -= (uint64_t)lwt__xen_wallclock() - lwt__xen_now();
-  return sleep_until(ns);
+    boot = (uint64_t)lwt__xen_wallclock() - lwt__xen_now();
+  return sleep_until(ns > boot ? ns - boot : 0);
 }
 
 CALL(sys_getrandom)
