@@ -1,7 +1,8 @@
 /* lwt/content.h - contract: a read-only tree of files.
  * SPDX-License-Identifier: ISC
  *
- * Implemented by directories (lwt-unix); used by the HTTP server's sites.
+ * Implemented by directories (lwt-unix) and archives on disks (ustar.h); used by the
+ * HTTP server's sites.
  */
 #ifndef LWT_CONTENT_H
 #define LWT_CONTENT_H

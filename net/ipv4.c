@@ -1,8 +1,9 @@
 /* net/ipv4.c - IPv4: packets in and out (RFC 791, RFC 1122 3).
  * SPDX-License-Identifier: ISC
  *
- * We are a host: what is not for us is dropped, options are skipped.  Read
- * wire.h and net.h first; where packets go is in hop.c, reassembly in frag.c.
+ * What is not for us is dropped, unless we forward (forward.h); options are looked at
+ * in ipv4_options.c.  Read wire.h and net.h first; where packets go is in hop.c,
+ * reassembly in frag.c.
  */
 #include "checksum.h"
 #include "forward.h"

@@ -1,11 +1,10 @@
 /* lwt-ip.h - the interfaces, addresses, routes and groups of a stack.
  * SPDX-License-Identifier: ISC
  *
- * For stacks made by lwt_net_stack_new() (lwt-net.h); for others every function
- * says LWT_ENOTSUP.  A stack's interfaces are numbered from 1, which is the
- * loopback interface; the device that the stack was made over is 2.  A number is
- * not used again.  Where a function takes the number of an interface, LWT_ENODEV
- * says that there is none.
+ * For stacks over a device (lwt-net.h); for others every function says LWT_ENOTSUP.
+ * A stack's interfaces are numbered from 1, which is the loopback interface; the
+ * device that the stack was made over is 2.  A number is not used again.  Where a
+ * function takes the number of an interface, LWT_ENODEV says that there is none.
  *
  * The host model is the strong one of RFC 1122 3.3.4.2: a packet is received on
  * the interface that has its destination, and leaves through the interface that

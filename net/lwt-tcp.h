@@ -1,8 +1,8 @@
 /* lwt-tcp.h - the TCP connections of our own stack.
  * SPDX-License-Identifier: ISC
  *
- * For flows of stacks made by lwt_net_stack_new() (lwt-net.h, which includes this);
- * for others every function says LWT_ENOTSUP.  Functions return 0 or a negative
+ * For flows of stacks over a device (lwt-net.h, which includes this); for others every
+ * function says LWT_ENOTSUP.  Functions return 0 or a negative
  * code (lwt.h).
  */
 #ifndef LWT_TCP_H

@@ -7,6 +7,9 @@
  *                                  \-> arp.c
  *   tcp*.c | udp.c | icmp.c -> hop.c (where to) -> ipv4.c -> neighbour.c -> netif
  *
+ * That of IPv6 is in ipv6.h, that of others in forward.h; what needs no decision takes
+ * a shorter one (next.c, route.h).
+ *
  * One call per batch from a device comes in, then net_tcp_input_done() once.
  * Packets to ourselves go through a queue that is drained on the next loop turn,
  * so nothing recurses.  Functions that take a packet free it, whatever they
