@@ -108,6 +108,8 @@ int main(int argc, char **argv)
     return done - 1;
   if (!f.to.family)
     return fputs("forward: where to? See --help\n", stderr), 2;
+  if (f.addr.dhcp)
+    return fputs("forward: needs an address of its own, not dhcp\n", stderr), 2;
   failed = lwt_run(LWT_GO(struct forward, forward_step, .net = f.net,
                           .outer_net = f.outer_net, .addr = f.addr, .router = f.router,
                           .port = f.port, .to = f.to, .to_port = f.to_port,
