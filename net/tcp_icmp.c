@@ -28,6 +28,7 @@ static void too_big(struct tcp_conn *c, uint16_t mtu)
   net_tcp_loss_enter(c);
   net_tcp_sent_lose(c, c->snd_una, c->snd_nxt);
   c->undo.valid = 0;
+  c->frto = TCP_FRTO_OFF; /* it was no mistake */
   c->cwnd = cwnd;
   c->ssthresh = ssthresh;
   net_tcp_work(c);

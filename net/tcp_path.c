@@ -84,6 +84,8 @@ static void arrived(struct tcp_conn *c)
 {
   c->stack->stats.tcp_path_raised++;
   c->path_mss = c->probe_mss;
+  if (c->path_mss == net_tcp_conn_most(c)) /* there is nothing more to find */
+    c->path_mss = 0;
   c->probe_mss = 0;
   c->probe_fails = 0;
   net_tcp_conn_mss(c);
@@ -104,8 +106,9 @@ static uint32_t next(struct tcp_conn *c)
 {
   uint32_t most = net_tcp_conn_most(c);
 
-  if (c->path_mss >= most) { /* what the interface takes is what limits */
-    c->path_mss = 0;
+  if (c->path_mss >= most) { /* IP knows no better: perhaps later */
+    limit(c, most);
+    net_tcp_conn_mss(c);
     return 0;
   }
   if (!c->path_high || c->path_high >= most)
@@ -137,7 +140,7 @@ uint32_t net_tcp_path_search(struct tcp_conn *c, uint32_t pipe)
       return 0;
     arrived(c);
   }
-  if (c->stack->now < c->path_time || !(size = next(c)))
+  if (!c->path_mss || c->stack->now < c->path_time || !(size = next(c)))
     return 0;
   len = size - options(c);
   if (!may_probe(c, len, pipe))

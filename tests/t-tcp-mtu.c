@@ -86,6 +86,68 @@ static void up(void)
   lab_end();
 }
 
+static void later(void)
+{
+  uint32_t at = small("RFC 8899 5.1.1: IP knows no better after ten minutes",
+                      "mss 1460 sok", LWT_S(600)), i;
+
+  lab_mtu = SEG + 40;
+  for (i = 0; i < 2; i++) {
+    write_len(lab_flow, at, 10 * SEG);
+    out("A %u ack 1 win 65535 len 1220", at);
+    lab_discard();
+    at += 10 * SEG;
+    in("A 1 ack %u win 60000", at);
+    lab_discard();
+    advance(LWT_S(300));
+  }
+  is_int(STAT(tcp_path_probes), 0, "no probe");
+  is_int(info().mss, SEG, "as it was");
+  lab_mtu = 1500;
+  conn()->cwnd = 20 * SEG;
+  write_len(lab_flow, at, 40000);
+  out("A %u ack 1 win 65535 len 1460", at);
+  lab_discard();
+  is_int(STAT(tcp_path_probes), 1, "then there is one");
+  in("A 1 ack %u win 60000", at + 1460);
+  is_int(info().mss, 1460, "it has arrived");
+  lab_discard();
+  lab_end();
+}
+
+/* F-RTO looks whether a timeout was a mistake.  This was none. */
+static void no_mistake(void)
+{
+  struct net_icmp_error e = { .error = LWT_EMSGSIZE, .mtu = SEG + 40, .proto = 6 };
+  uint8_t bytes[8];
+  uint32_t i;
+
+  printf("# RFC 1191: what was too long is sent again, although there is new data\n");
+  lab_start(&newreno);
+  lab_open("mss 1460 sok", 60000);
+  write_len(lab_flow, 1, 40000);
+  for (i = 0; i < 10; i++)
+    out("A %u ack 1 win 65535 len 1460", 1 + i * 1460);
+  quiet();
+  conn()->cwnd = 2 * SEG; /* such as after a mark (RFC 3168) */
+  e.src = us;
+  e.dst = peer;
+  net_put16(bytes, us.port);
+  net_put16(bytes + 2, peer.port);
+  net_put32(bytes + 4, our_iss + 1);
+  e.bytes = bytes;
+  e.len = 8;
+  net_clock(&lab);
+  net_tcp_icmp_error(&lab, &e);
+  out("A 1 ack 1 win 65535 len 1220");
+  out("A %u ack 1 win 65535 len 1220", 1 + SEG);
+  quiet();
+  in("A 1 ack %u win 60000", 1 + 2 * SEG);
+  out("A %u ack 1 win 65535 len 1220", 1 + 2 * SEG);
+  lab_discard();
+  lab_end();
+}
+
 static void off(void)
 {
   struct lwt_net_config without = newreno;
@@ -227,6 +289,8 @@ static void timestamps(void)
 int main(void)
 {
   up();
+  later();
+  no_mistake();
   off();
   lost();
   both_lost();
