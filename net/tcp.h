@@ -677,6 +677,8 @@ void net_tcp_timer_update(struct tcp_conn *c);
 /* Start the retransmission timer anew. */
 void net_tcp_rexmit_start(struct tcp_conn *c);
 uint64_t net_tcp_rto(const struct tcp_conn *c);
+/* When the user timeout ends if nothing is acknowledged; LWT_NEVER: it does not. */
+uint64_t net_tcp_patience_ends(const struct tcp_conn *c);
 void net_tcp_conn_timer(struct net_timer *timer);
 
 /* ---- tcp_wait.c -------------------------------------------------------- */

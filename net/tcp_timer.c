@@ -23,10 +23,17 @@ static uint64_t patience(const struct tcp_conn *c)
   return c->user_timeout;
 }
 
+uint64_t net_tcp_patience_ends(const struct tcp_conn *c)
+{
+  uint64_t time = patience(c);
+
+  return time < LWT_NEVER - c->progress ? c->progress + time : LWT_NEVER;
+}
+
 /* At the latest when patience ends. */
 void net_tcp_rexmit_start(struct tcp_conn *c)
 {
-  uint64_t now = c->stack->now, end = c->progress + patience(c);
+  uint64_t now = c->stack->now, end = net_tcp_patience_ends(c);
 
   c->t_rexmit = now + net_tcp_rto(c);
   if (c->t_rexmit > end)

@@ -77,8 +77,8 @@ int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration)
     return LWT_EINVAL;
   c->user_timeout = c->uto_ours = duration;
   c->uto_fixed = 1;
-  if (c->stack && c->t_rexmit != LWT_NEVER && c->progress + duration < c->t_rexmit) {
-    c->t_rexmit = c->progress + duration;
+  if (c->stack && c->t_rexmit != LWT_NEVER && net_tcp_patience_ends(c) < c->t_rexmit) {
+    c->t_rexmit = net_tcp_patience_ends(c);
     net_tcp_timer_update(c);
   }
   tell(c);

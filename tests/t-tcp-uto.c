@@ -133,6 +133,21 @@ static void counts(void)
   lab_end();
 }
 
+static void never(void)
+{
+  begin("without end, if the program says so", NULL);
+  is_int(lwt_net_tcp_user_timeout(lab_flow, LWT_NEVER), 0, "set");
+  write_text(lab_flow, "x");
+  out("PA 1 ack 1 win 65535 'x'");
+  quiet();
+  advance(LWT_S(3600));
+  ok(STAT(tcp_rto) > 50 && STAT(tcp_rto) < 100, "%u timeouts in an hour",
+     (unsigned)STAT(tcp_rto));
+  is_int(lab.tcp->n_conns, 1, "still there");
+  lab_discard();
+  lab_end();
+}
+
 /* With timestamps and holes there is room for two SACK blocks beside it. */
 static void beside_sacks(void)
 {
@@ -158,6 +173,7 @@ int main(void)
   fields();
   off();
   counts();
+  never();
   beside_sacks();
   return lwt_test_done();
 }
