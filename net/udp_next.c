@@ -69,6 +69,8 @@ int net_udp_send_next(struct udp_endpoint *e, const struct lwt_addr *to,
   if (!route || len > LWT_PAGE_SIZE - LWT_BUF_HEADROOM - NET_UDP_LEN ||
       len + NET_UDP_LEN + NET_IPV4_LEN > route->mtu)
     return 0;
+  if (s->pcap) /* nothing else asks for the time */
+    net_clock(s);
   packet = lwt_buf_new(LWT_BUF_HEADROOM, (uint32_t)len + NET_UDP_LEN);
   if (!packet) {
     s->stats.no_memory++;

@@ -488,6 +488,39 @@ static void test_tap(void)
   end();
 }
 
+/* A datagram that takes the short way needs no clock, but its record does. */
+static void test_tap_time(void)
+{
+  struct lwt_addr any = lab_addr("0.0.0.0", 0), to = lab_addr("10.0.0.9", 7);
+  FILE *out = tmpfile();
+  struct lwt_net_pcap *pcap;
+  struct lwt_udp *udp;
+  uint32_t record[4];
+  int i;
+
+  start(NULL);
+  lab_arp("01", 1, "10.0.0.9", "10.0.0.2");
+  inject();
+  is_int(lwt_stack_udp(lab_stack, &any, &udp), 0, "an endpoint");
+  lwt_net_pcap_new(out, 0, 0, &pcap);
+  lwt_net_stack_tap(lab_stack, pcap);
+  for (i = 0; i < 3; i++) {
+    lab_time.time += LWT_S(1);
+    lwt_run_value(lwt_udp_send(udp, &to, "x", 1), NULL);
+  }
+  is_int(lwt_net_pcap_free(pcap), 0, "written");
+  fseek(out, 24, SEEK_SET);
+  for (i = 0; i < 3; i++)
+    ok(fread(record, sizeof record, 1, out) == 1 && !fseek(out, record[2], SEEK_CUR),
+       "a record");
+  is_int(record[0], lab_time.time / LWT_S(1), "its time");
+  fclose(out);
+  lwt_net_stack_tap(lab_stack, NULL);
+  lwt_udp_close(udp);
+  lab_discard();
+  end();
+}
+
 static void test_names(void)
 {
   struct lwt_net_host hosts[] = { { "db", lab_addr("10.0.0.7", 0) },
@@ -552,5 +585,6 @@ int main(void)
   test_config();
   test_names();
   test_tap();
+  test_tap_time();
   return lwt_test_done();
 }
