@@ -281,7 +281,6 @@ static int send_few(struct tcp_conn *c)
   c->sq.cur_off = len;
   c->sq.cur_seq += len;
   c->snd_small = c->snd_nxt + len;
-  c->pace_credit -= len;
   advance(c, len, 0);
   net_tcp_tlp_start(c);
   return 1;
@@ -357,7 +356,8 @@ int net_tcp_output_sized(struct tcp_conn *c, uint32_t len)
   if (code)
     return 0;
   advance(c, len, 0);
-  c->pace_credit -= len;
+  if (net_tcp_is_paced(c))
+    c->pace_credit -= len;
   return 1;
 }
 

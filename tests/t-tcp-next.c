@@ -5,6 +5,7 @@
  * A segment that is the next one but for one thing must not arrive, and is
  * counted where the layers count it; put right, it does.
  */
+#include "../net/tcp.h"
 #include "netlab.h"
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32 };
@@ -231,6 +232,26 @@ static void test_timestamps(void)
   end();
 }
 
+/* Few bytes, nothing in flight, a short round trip: nothing is paced (tcp_pace.c), so
+ * nothing is owed when the path becomes a long one. */
+static void test_owed(void)
+{
+  struct tcp_conn *c;
+  int i;
+
+  start(0);
+  c = (struct tcp_conn *)flow;
+  for (i = 0; i < 20; i++) {
+    lwt_run_value(lwt_flow_write(flow, "0123456789", 10), NULL);
+    lab_discard();
+    ack += 10;
+    takes("it goes on");
+  }
+  ok(c->srtt && c->srtt < TCP_PACE_RTT, "a short way");
+  is_int(c->pace_credit, 0, "nothing is owed");
+  end();
+}
+
 int main(void)
 {
   test_layers(0);
@@ -238,5 +259,6 @@ int main(void)
   test_tcp(0);
   test_tcp(1);
   test_timestamps();
+  test_owed();
   return lwt_test_done();
 }
