@@ -10,7 +10,7 @@
  * their links (loss to 30 %, reordering, duplicates, corruption, delays of 0.1 ms to
  * 2 s, 10 kbit/s to 10 Gbit/s), the stacks' limits and options, who sends what to
  * whom, and the mischief meanwhile: other links, links that are dead for a while,
- * smaller MTUs behind a router, clocks that jump, hosts that vanish without a word
+ * other MTUs of a router, clocks that jump, hosts that vanish without a word
  * and come back with the same address.
  *
  * Every byte that arrives is the right one.  A connection is complete on both sides
@@ -201,14 +201,16 @@ static void set_link(struct scenario *s, int hub, const struct lwt_net_link *lin
   lwt_net_hub_set_link(s->hub[hub], NULL, link);
 }
 
-/* The router's next hub takes less from now on. */
-static void smaller_mtu(struct scenario *s)
+/* One of a router's interfaces takes another size from now on, at most the hub's. */
+static void other_mtu(struct scenario *s)
 {
   int i = (int)rng_below((uint64_t)s->n_hubs - 1);
-  struct lwt_ip_route r = { .prefix = 24, .mtu = (uint16_t)(600 + rng_below(901)),
-                            .dst = address(one_in(2) ? i : i + 1, 0, 0) };
+  uint16_t mtu = (uint16_t)(600 + rng_below(901));
+  struct net_stack *router = (struct net_stack *)s->router[i];
+  struct net_if *nif = router->ifs[router->n_ifs - 1u - one_in(2)];
 
-  lwt_ip_route_add(s->router[i], &r);
+  nif->mtu = mtu < nif->netif->mtu ? mtu : nif->netif->mtu;
+  net_routes_changed(router);
 }
 
 struct mischief {
@@ -246,7 +248,7 @@ LWT_STEP mischief_step(struct lwt_frame *frame)
       break;
     case 3:
       if (s->n_hubs > 1)
-        smaller_mtu(s);
+        other_mtu(s);
       break;
     case 4:
       s->clock.time += rng_below(LWT_S(10));
