@@ -31,6 +31,15 @@ struct pending {
 
 /* ---- Input ------------------------------------------------------------- */
 
+/* Whether addr is the only peer of e, if it has one.  A link-local address is another
+ * host on another link; a program may leave out where. */
+static int is_peer(const struct udp_endpoint *e, const struct lwt_addr *addr)
+{
+  return !e->peer.family ||
+         (lwt_addr_equal(&e->peer, addr) &&
+          (!e->peer.scope || !addr->scope || e->peer.scope == addr->scope));
+}
+
 /* How well an endpoint fits a destination and who sends; 0: not at all. */
 static int fits(const struct udp_endpoint *e, const struct lwt_addr *dst,
                 uint16_t port, uint32_t interface, const struct lwt_addr *src)
@@ -39,8 +48,7 @@ static int fits(const struct udp_endpoint *e, const struct lwt_addr *dst,
 
   if (e->addr.port != port || e->addr.family != dst->family ||
       (!any && !net_addr_same(&e->addr, dst)) ||
-      (e->options.interface && e->options.interface != interface) ||
-      (e->peer.family && !lwt_addr_equal(&e->peer, src)))
+      (e->options.interface && e->options.interface != interface) || !is_peer(e, src))
     return 0;
   return 1 + 2 * !any + !!e->options.interface;
 }
@@ -396,7 +404,7 @@ static int cannot_send(struct udp_endpoint *e, const struct lwt_addr *to, size_t
     return LWT_EINVAL;
   if (len > MAX_PAYLOAD + (to->family == 6 ? NET_IPV4_LEN : 0u))
     return LWT_EMSGSIZE;
-  if (e->peer.family && !lwt_addr_equal(&e->peer, to))
+  if (!is_peer(e, to))
     return LWT_EISCONN;
   if (e->error)
     return take_error(e);

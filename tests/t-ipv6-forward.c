@@ -358,6 +358,39 @@ static void carry(const char *to, uint32_t from_offloads, uint32_t to_offloads,
 #define CSUM (LWT_NETIF_TX_CSUM | LWT_NETIF_RX_CSUM)
 #define TSO (CSUM | LWT_NETIF_TX_TSO4 | LWT_NETIF_TX_TSO6 | LWT_NETIF_RX_GRO)
 
+/* A link-local address is a host of one link only. */
+static void test_peer(void)
+{
+  struct lwt_addr any = { .family = 6, .port = 7 }, peer = lab_addr("fe80::2", 9);
+  struct lwt_addr other;
+  struct lwt_udp *udp;
+  lwt_t *p;
+
+  start(1, 0);
+  is_int(lwt_stack_udp(lab_stack, &any, &udp), 0, "an endpoint");
+  peer.scope = 2; /* the first is the loopback interface */
+  other = peer;
+  other.scope = 3;
+  is_int(lwt_ip_udp_connect(udp, &other), 0, "connected to a host of the other link");
+  lab6_udp("fe80::2", 9, "2001:db8::1", 7, "hi");
+  inject();
+  is_int(STAT(udp_no_port), 1, "not from that one");
+  p = lwt_udp_send(udp, &peer, "x", 1);
+  is_int(lwt_error(p).code, LWT_EISCONN, "nor to that one");
+  lwt_drop(p);
+  is_int(lwt_ip_udp_connect(udp, &peer), 0, "connected to this one");
+  lab6_udp("fe80::2", 9, "2001:db8::1", 7, "hi");
+  inject();
+  is_int(STAT(udp_no_port), 1, "from that one");
+  peer.scope = 0;
+  p = lwt_udp_send(udp, &peer, "x", 1);
+  ok(lwt_state(p) == LWT_PENDING || lwt_error(p).code != LWT_EISCONN, "and to it");
+  lwt_drop(p);
+  lwt_udp_close(udp);
+  lab_discard();
+  end();
+}
+
 static void test_segments(void)
 {
   static const char *const to[] = { "10.0.2.7", "2001:db8:2::7" };
@@ -440,6 +473,7 @@ int main(void)
   test_errors();
   test_no_route();
   test_refused();
+  test_peer();
   test_segments();
   test_memory();
   return lwt_test_done();
