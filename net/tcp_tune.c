@@ -44,11 +44,12 @@ static void give_back(struct tcp_conn *c, uint32_t share)
 {
   struct net_stack *s = c->stack;
   uint32_t promised = c->rcv_adv - c->rcv_nxt + c->rq.len;
+  uint32_t full = max(share, c->sq.len); /* a chain may be more than the buffer */
 
   if (c->state < TCP_ESTABLISHED) /* what a SYN has promised stays */
     return;
-  if (c->buffer > share)
-    c->buffer = max(share, c->sq.len);
+  if (c->buffer > full)
+    c->buffer = full;
   if (c->held_send > c->buffer)
     hold(s, &c->held_send, c->buffer);
   if (c->rcv_buffer > share)

@@ -292,10 +292,47 @@ static void refused(void)
   stop(&l);
 }
 
+/* A chain that is longer than the buffer is taken as a whole.  To give back does not
+ * mean to have a buffer of that size then. */
+static void never_more(void)
+{
+  struct lwt_addr to = address(2, SINK);
+  struct lwt_flow *flow[2] = { NULL };
+  struct tcp_conn *c[2];
+  uint32_t before;
+  struct lab l;
+  unsigned i;
+  lwt_t *p;
+
+  printf("# a buffer that is more than full\n");
+  start(&l, CAP, 0);
+  for (i = 0; i < 2; i++) {
+    is_int(lwt_run_value(LWT_UNTYPED(lwt_stack_connect(l.stacks[0], &to)),
+                         (void **)&flow[i]).code, 0, "connected");
+    c[i] = (struct tcp_conn *)flow[i];
+  }
+  c[0]->cwnd = 200000;
+  net_tcp_tune_send(c[0]);
+  before = c[0]->buffer;
+  p = lwt_flow_write_buf(flow[0], lwt_buf_chain(0, 600000));
+  c[1]->cwnd = CAP;
+  net_tcp_tune_send(c[1]);
+  ok(inside(&l, 0)->tcp->reclaimed, "there is too little for the other one");
+  ok(c[0]->buffer <= before, "%u bytes, %u before", c[0]->buffer, before);
+  ok(c[0]->buffer <= c[0]->held_send, "and in the account");
+  is_int(lwt_state(p), LWT_PENDING, "the program waits");
+  lwt_drop(p);
+  for (i = 0; i < 2; i++)
+    lwt_flow_abort(flow[i]);
+  lwt_run(lwt_sleep(LWT_S(1)));
+  stop(&l);
+}
+
 int main(void)
 {
   capped(0);
   capped(LWT_NET_PERCENT(1));
   refused();
+  never_more();
   return lwt_test_done();
 }
