@@ -26,7 +26,7 @@ LWT_API int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle,
                                   uint64_t interval, unsigned count);
 
 /* How long sent data may remain unacknowledged, in ns (config: tcp_user_timeout);
- * then the connection ends with LWT_ETIMEDOUT. */
+ * then the connection ends with LWT_ETIMEDOUT.  LWT_NEVER: it does not. */
 LWT_API int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration);
 
 /* The user timeout option (RFC 5482; config: tcp_with): tell the peer our timeout,
