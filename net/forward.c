@@ -54,7 +54,7 @@ static int too_big(const struct net_ip_info *ip, const struct lwt_buf *payload,
 
   if (!(ip->header[6] & 0x40))
     return 0;
-  net_icmp_send_error(s, ip, NET_ICMP_UNREACHABLE, NET_UNREACH_TOO_BIG, hop->nif->mtu,
+  net_icmp_send_error(s, ip, NET_ICMP_UNREACHABLE, NET_UNREACH_TOO_BIG, hop->mtu,
                       payload);
   return !count(&s->stats.ip_too_big);
 }
@@ -89,6 +89,8 @@ static void forward4(const struct net_ip_info *ip, struct lwt_buf *payload)
     return;
   }
   hop.mtu = hop.nif->mtu; /* what we learnt of the path is not for others */
+  if (hop.most && hop.most < hop.mtu)
+    hop.mtu = hop.most;
   fit = net_gso_fit(ip, payload, ip->header_len, hop.nif, hop.mtu);
   if (fit == NET_FIT_BAD)
     s->stats.ip_malformed++;

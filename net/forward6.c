@@ -51,6 +51,8 @@ static int way(const struct net_ip_info *ip, const struct lwt_buf *payload,
     return count(&s->stats.ip_source);
   }
   hop->mtu = hop->nif->six->mtu; /* what we learnt of the path is not for others */
+  if (hop->most && hop->most < hop->mtu)
+    hop->mtu = hop->most > NET_IPV6_MTU_MIN ? hop->most : NET_IPV6_MTU_MIN;
   return 1;
 }
 

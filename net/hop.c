@@ -115,6 +115,7 @@ static int routed(struct net_stack *s, const struct lwt_addr *dst, uint32_t inde
   hop->nif = net_if_find(s, route->interface);
   hop->next = route->gateway.family ? route->gateway : *dst;
   hop->next.port = 0;
+  hop->most = route->mtu;
   if (route->mtu && route->mtu < hop->mtu)
     hop->mtu = route->mtu;
   return hop->nif->netif ? 0 : LWT_ENETUNREACH;

@@ -44,6 +44,7 @@ struct net_hop {
   uint8_t no_loop;     /* MULTICAST: not to ourselves too */
   struct net_if *nif;  /* where it leaves; SELF: the loopback interface */
   uint16_t mtu;        /* of the path */
+  uint16_t most;       /* of the route, whoever sends; 0: the interface's */
   struct lwt_addr src; /* to be used if there is none yet; family 0: none */
   struct lwt_addr next; /* NEIGHBOUR */
 };

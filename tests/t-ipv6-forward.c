@@ -146,6 +146,24 @@ static void test_errors(void)
   end();
 }
 
+static void test_route_mtu(void)
+{
+  struct lwt_ip_route less = { .dst = lab_addr("2001:db8:9::", 0), .prefix = 64,
+                               .mtu = 1400, .interface = 3 };
+
+  start(1, 0);
+  is_int(lwt_ip_route_add(lab_stack, &less), 0, "a route that takes less");
+  ping_from("2001:db8::2", "2001:db8:9::2", 64, 1353);
+  got6("02 2001:db8::1>2001:db8::2 icmp 2/0 word 1400 { 2001:db8::2>2001:db8:9::2 "
+       "echo 7/9 }");
+  less.mtu = 600;
+  is_int(lwt_ip_route_add(lab_stack, &less), 0, "less than IPv6 has to take");
+  ping_from("2001:db8::2", "2001:db8:9::2", 64, 1253);
+  got6("02 2001:db8::1>2001:db8::2 icmp 2/0 word 1280 { 2001:db8::2>2001:db8:9::2 "
+       "echo 7/9 }");
+  end();
+}
+
 /* No route; nothing is said of what an error is about. */
 static void test_no_route(void)
 {
@@ -471,6 +489,7 @@ int main(void)
 {
   test_through();
   test_errors();
+  test_route_mtu();
   test_no_route();
   test_refused();
   test_peer();

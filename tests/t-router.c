@@ -142,6 +142,8 @@ static void test_refused(void)
 static void test_size(void)
 {
   const char *whole = "02 10.9.0.2>10.0.0.9 ttl 63 echo-reply id 1 seq 2 len 1200";
+  const struct lwt_ip_route less = { .dst = lab_addr("10.9.0.0", 0), .prefix = 24,
+                                     .mtu = 700, .interface = 3 };
 
   start(1, 600);
   lab_icmp("10.0.0.9", "10.9.0.2", 8, 0, 0x10002, bytes, 1200);
@@ -155,6 +157,20 @@ static void test_size(void)
   got(whole);
   is_int(STAT(frag_tx), 3, "it went in three pieces");
   is_int(lwt_net_stats(far_stack)->frag_done, 1, "and was put together there");
+  end();
+
+  start(1, 0);
+  is_int(lwt_ip_route_add(lab_stack, &less), 0, "a route that takes less");
+  lab_icmp("10.0.0.9", "10.9.0.2", 8, 0, 0x10002, bytes, 1200);
+  lab_put(lab_frame + 20, 2, 0x4000);
+  lab_ip_sum();
+  inject();
+  got("02 10.0.0.2>10.0.0.9 icmp 3/4 mtu 700 { 10.0.0.9>10.9.0.2 df echo id 1 seq 2 len "
+      "520 }");
+  lab_icmp("10.0.0.9", "10.9.0.2", 8, 0, 0x10002, bytes, 1200);
+  inject();
+  got(whole);
+  is_int(STAT(frag_tx), 2, "it went in two pieces");
   end();
 }
 
