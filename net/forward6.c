@@ -14,13 +14,26 @@ static int count(uint64_t *counter)
   return 0;
 }
 
-/* Behind extension headers nobody looks for what must not be answered: nothing is. */
+/* Behind extension headers may be what must not be answered: ICMP is not, nor what
+ * nobody understands. */
+static int is_known(const struct net_ip_info *ip, const struct lwt_buf *payload)
+{
+  uint8_t bytes[NET_EXT_BYTES];
+  struct net_ext e;
+  uint32_t len;
+
+  if (!net_is_ext(ip->proto))
+    return 1;
+  len = lwt_buf_copy_out(payload, 0, bytes, sizeof bytes);
+  return net_ext_parse(&e, ip->proto, 6, NET_IPV6_LEN, 0, bytes, len) >= 0 &&
+         e.next != NET_PROTO_ICMPV6;
+}
+
 static void tell(const struct net_ip_info *ip, uint8_t type, uint8_t code, uint32_t word,
                  const struct lwt_buf *payload)
 {
-  if (net_is_ext(ip->proto))
-    return;
-  net_icmp6_send_error(ip->nif->s, ip, type, code, word, payload);
+  if (is_known(ip, payload))
+    net_icmp6_send_error(ip->nif->s, ip, type, code, word, payload);
 }
 
 /* Where it may go; 0: nowhere, which is counted and told to the sender. */

@@ -146,6 +146,33 @@ static void test_errors(void)
   end();
 }
 
+/* RFC 4443 3.2: whatever is too large is answered, but for errors. */
+static void test_options(void)
+{
+  const uint8_t pad[8] = { 17, 0, 1, 4 }, error[8] = { 58, 0, 1, 4 };
+  char text[1280];
+
+  memset(text, 'x', sizeof text - 1);
+  text[sizeof text - 1] = '\0';
+  start(1, 1300);
+  lab6_udp("2001:db8::2", 9, "2001:db8:9::2", 7, text);
+  lab6_insert(60, pad, sizeof pad);
+  inject();
+  got6("02 2001:db8::1>2001:db8::2 icmp 2/0 word 1300 { 2001:db8::2>2001:db8:9::2 "
+       "options udp 9>7 len 1279 'xxxxxxxxxxxxxxxxxxxxxxxx' }");
+  ping_from("2001:db8::2", "2001:db8:9::2", 64, 1300);
+  lab_discard();
+  lab6_insert(60, error, sizeof error);
+  inject();
+  lab6_udp("2001:db8::2", 9, "2001:db8:9::2", 7, text);
+  lab6_insert(60, (const uint8_t[]){ 17, 9, 1, 4, 0, 0, 0, 0 }, 8);
+  lab_put(lab_frame + 54 + 1, 1, 255); /* longer than anybody looks */
+  inject();
+  quiet();
+  is_int(STAT(ip_too_big), 4, "counted");
+  end();
+}
+
 static void test_route_mtu(void)
 {
   struct lwt_ip_route less = { .dst = lab_addr("2001:db8:9::", 0), .prefix = 64,
@@ -489,6 +516,7 @@ int main(void)
 {
   test_through();
   test_errors();
+  test_options();
   test_route_mtu();
   test_no_route();
   test_refused();
