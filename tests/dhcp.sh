@@ -48,7 +48,8 @@ $inside curl -sS -m 10 "http://$address/www.c" >"$tap_dir/page" 2>>"$tap_dir/www
 kill -INT $www
 wait $www
 echo "exit $?" >>"$tap_dir/www"
-$inside "$top_builddir/examples/www" --addr=dhcp >"$tap_dir/sockets" 2>&1
+$inside "$top_builddir/examples/www" --addr=dhcp --root="$top_srcdir/examples" \
+  >"$tap_dir/sockets" 2>&1
 kill "$server"
 wait "$server" 2>/dev/null
 told="for [56][0-9][0-9] s router 10[.]9[.]0[.]254 dns 10[.]9[.]0[.]53 domain example"

@@ -300,6 +300,7 @@ static void never_more(void)
   struct lwt_flow *flow[2] = { NULL };
   struct tcp_conn *c[2];
   uint32_t before;
+  struct lwt_buf *chain;
   struct lab l;
   unsigned i;
   lwt_t *p;
@@ -314,7 +315,10 @@ static void never_more(void)
   c[0]->cwnd = 200000;
   net_tcp_tune_send(c[0]);
   before = c[0]->buffer;
-  p = lwt_flow_write_buf(flow[0], lwt_buf_chain(0, 600000));
+  chain = lwt_buf_chain(0, 600000);
+  for (struct lwt_buf *b = chain; b; b = b->next)
+    memset(b->data, 'x', b->len);
+  p = lwt_flow_write_buf(flow[0], chain);
   c[1]->cwnd = CAP;
   net_tcp_tune_send(c[1]);
   ok(inside(&l, 0)->tcp->reclaimed, "there is too little for the other one");
