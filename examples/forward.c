@@ -11,6 +11,7 @@
 #include <lwt.h>
 #include <lwt/platform.h>
 
+#include "end.h"
 #include "options.h"
 
 struct forward {
@@ -102,7 +103,6 @@ int main(int argc, char **argv)
     { 0 }
   };
   int done = options_parse(argc, argv, usage, options), failed;
-  size_t alive;
 
   if (done)
     return done - 1;
@@ -114,11 +114,5 @@ int main(int argc, char **argv)
                           .outer_net = f.outer_net, .addr = f.addr, .router = f.router,
                           .port = f.port, .to = f.to, .to_port = f.to_port,
                           .connections = f.connections));
-  alive = lwt_live();
-  if (alive > 0) {
-    fprintf(stderr, "forward: %zu promises are still alive:\n", alive);
-    lwt_dump(stderr);
-  }
-  lwt_platform_cleanup();
-  return failed || alive > 0;
+  return program_end("forward", failed);
 }

@@ -21,6 +21,7 @@
 #include <lwt/platform.h>
 #include <lwt/sync.h>
 
+#include "end.h"
 #include "lease.h"
 #include "options.h"
 
@@ -459,7 +460,6 @@ int main(int argc, char **argv)
     { 0 }
   };
   int done = options_parse(argc, argv, usage, options), failed;
-  size_t alive;
 
   if (done)
     return done - 1;
@@ -467,11 +467,5 @@ int main(int argc, char **argv)
   failed = lwt_run(LWT_GO(struct services, services_step, .net = s.net, .addr = s.addr,
                           .addr6 = s.addr6, .name = s.name, .router = s.router,
                           .base = s.base, .connections = s.connections));
-  alive = lwt_live();
-  if (alive > 0) {
-    fprintf(stderr, "services: %zu promises are still alive:\n", alive);
-    lwt_dump(stderr);
-  }
-  lwt_platform_cleanup();
-  return failed || alive > 0;
+  return program_end("services", failed);
 }

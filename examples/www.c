@@ -18,6 +18,7 @@
 #include <lwt.h>
 #include <lwt/platform.h>
 
+#include "end.h"
 #include "lease.h"
 #include "options.h"
 #include "secure.h"
@@ -237,7 +238,6 @@ int main(int argc, char **argv)
     { 0 }
   };
   int done = options_parse(argc, argv, usage, options), failed;
-  size_t alive;
 
   if (done)
     return done - 1;
@@ -247,11 +247,5 @@ int main(int argc, char **argv)
     w.tls_port = is(&w, "sockets") || is(&w, "gateway") ? 8443 : 443;
   failed = run(&w);
   secure_done();
-  alive = lwt_live();
-  if (alive > 0) {
-    fprintf(stderr, "www: %zu promises are still alive:\n", alive);
-    lwt_dump(stderr);
-  }
-  lwt_platform_cleanup();
-  return failed || alive > 0;
+  return program_end("www", failed);
 }

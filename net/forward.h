@@ -35,8 +35,8 @@ enum net_fit {
   NET_FIT_BAD      /* segments that nobody can make */
 };
 
-/* Whether a payload fits behind an IP header of so many bytes.  need: the offloads
- * that the device must have for a packet of several segments. */
+/* Whether a payload fits behind an IP header of so many bytes, to leave through out in
+ * packets of mtu bytes. */
 enum net_fit net_gso_fit(const struct net_ip_info *ip, const struct lwt_buf *payload,
                          uint32_t header_len, const struct net_if *out, uint16_t mtu);
 

@@ -14,7 +14,6 @@ enum { IP = NET_NEXT_IP, TCP_LEAST = 20 };
 static uint32_t is_plain(const struct net_if *nif, const struct lwt_buf *frame)
 {
   const uint8_t *p = frame->data;
-  uint32_t total;
 
   if (frame->len < NET_NEXT_TRANSPORT + NET_UDP_LEN || memcmp(p, nif->mac, 6) ||
       p[6] & 1 || net_get16(p + 12) != NET_ETHER_IPV4 || p[IP] != 0x45 ||
@@ -23,11 +22,7 @@ static uint32_t is_plain(const struct net_if *nif, const struct lwt_buf *frame)
   if (!net_local4_on(nif, net_get32(p + IP + 16)) || p[IP + 12] == 127 ||
       net_local4_find(nif->s, net_get32(p + IP + 12)))
     return 0;
-  total = net_get16(p + IP + 2);
-  if (total < NET_IPV4_LEN + NET_UDP_LEN || total > frame->total - IP ||
-      !net_next_header_ok(p + IP))
-    return 0;
-  return total - NET_IPV4_LEN;
+  return net_next_len(frame);
 }
 
 /* Not the next of anything, but the layers below the transport have nothing more to

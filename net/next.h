@@ -38,6 +38,18 @@ static inline int net_next_header_ok(const uint8_t *p)
   return net_sum_fold((uint32_t)sum) == 0xffff;
 }
 
+/* What follows such a header, in bytes; 0: length or sum are not in order. */
+static inline uint32_t net_next_len(const struct lwt_buf *frame)
+{
+  const uint8_t *ip = frame->data + NET_NEXT_IP;
+  uint32_t total = net_get16(ip + 2);
+
+  if (total < NET_IPV4_LEN + NET_UDP_LEN || total > frame->total - NET_NEXT_IP ||
+      !net_next_header_ok(ip))
+    return 0;
+  return total - NET_IPV4_LEN;
+}
+
 static inline uint64_t net_differ64(const uint8_t *a, const uint8_t *b)
 {
   uint64_t x, y;
@@ -73,7 +85,6 @@ static inline uint32_t net_next_same(const struct net_same *same,
                                      const struct lwt_buf *frame)
 {
   const uint8_t *p = frame->data, *head = same->head;
-  uint32_t total;
 
   if (same->nif != nif || same->age != nif->s->route_age ||
       frame->len < NET_NEXT_TRANSPORT + NET_UDP_LEN ||
@@ -82,11 +93,7 @@ static inline uint32_t net_next_same(const struct net_same *same,
        net_differ64(p + NET_NEXT_IP + 12, head + NET_NEXT_IP + 12) |
        net_differ32(p + NET_NEXT_TRANSPORT, head + NET_NEXT_TRANSPORT)))
     return 0;
-  total = net_get16(p + NET_NEXT_IP + 2);
-  if (total < NET_IPV4_LEN + NET_UDP_LEN || total > frame->total - NET_NEXT_IP ||
-      !net_next_header_ok(p + NET_NEXT_IP))
-    return 0;
-  return total - NET_IPV4_LEN;
+  return net_next_len(frame);
 }
 
 /* Whether the transport's checksum is right: the addresses stand in front of the

@@ -105,7 +105,7 @@ void net_tcp_conn_mss(struct tcp_conn *c)
 
   if (c->path_mss && c->path_mss < mss)
     mss = c->path_mss;
-  c->mss = c->ts_on ? mss - 12 : mss; /* MUST-16 */
+  c->mss = c->ts_on ? mss - TCP_HEADER_TS : mss; /* MUST-16 */
   c->burst = burst(c);
 }
 

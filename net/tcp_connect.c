@@ -92,14 +92,9 @@ lwt_flow_p *net_tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to)
 
 /* ---- Options ----------------------------------------------------------- */
 
-static struct tcp_conn *conn_of(struct lwt_flow *flow)
-{
-  return flow->ops == &net_tcp_flow_ops ? (struct tcp_conn *)flow : NULL;
-}
-
 int lwt_net_tcp_nodelay(struct lwt_flow *flow, int on)
 {
-  struct tcp_conn *c = conn_of(flow);
+  struct tcp_conn *c = net_tcp_conn_of(flow);
 
   if (!c)
     return LWT_ENOTSUP;
@@ -115,7 +110,7 @@ int lwt_net_tcp_nodelay(struct lwt_flow *flow, int on)
 int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle, uint64_t interval,
                           unsigned count)
 {
-  struct tcp_conn *c = conn_of(flow);
+  struct tcp_conn *c = net_tcp_conn_of(flow);
 
   if (!c)
     return LWT_ENOTSUP;
@@ -133,7 +128,7 @@ int lwt_net_tcp_keepalive(struct lwt_flow *flow, uint64_t idle, uint64_t interva
 
 int lwt_net_tcp_linger(struct lwt_flow *flow, uint64_t duration)
 {
-  struct tcp_conn *c = conn_of(flow);
+  struct tcp_conn *c = net_tcp_conn_of(flow);
 
   if (!c)
     return LWT_ENOTSUP;
@@ -143,7 +138,7 @@ int lwt_net_tcp_linger(struct lwt_flow *flow, uint64_t duration)
 
 int lwt_net_tcp_dscp(struct lwt_flow *flow, unsigned dscp)
 {
-  struct tcp_conn *c = conn_of(flow);
+  struct tcp_conn *c = net_tcp_conn_of(flow);
 
   if (!c)
     return LWT_ENOTSUP;
@@ -155,7 +150,7 @@ int lwt_net_tcp_dscp(struct lwt_flow *flow, unsigned dscp)
 
 int lwt_net_tcp_urgent(struct lwt_flow *flow)
 {
-  struct tcp_conn *c = conn_of(flow);
+  struct tcp_conn *c = net_tcp_conn_of(flow);
 
   if (!c)
     return LWT_ENOTSUP;
@@ -172,7 +167,7 @@ int lwt_net_tcp_urgent(struct lwt_flow *flow)
 int lwt_net_tcp_congestion(struct lwt_flow *flow, const char *name)
 {
   const struct tcp_cc_ops *cc = net_tcp_cc_find(name);
-  struct tcp_conn *c = conn_of(flow);
+  struct tcp_conn *c = net_tcp_conn_of(flow);
 
   if (!c)
     return LWT_ENOTSUP;
@@ -189,7 +184,7 @@ int lwt_net_tcp_congestion(struct lwt_flow *flow, const char *name)
 int lwt_net_tcp_info(struct lwt_flow *flow, struct lwt_net_tcp_info *info)
 {
   static const char *const modes[] = { "open", "recovery", "loss" };
-  const struct tcp_conn *c = conn_of(flow);
+  const struct tcp_conn *c = net_tcp_conn_of(flow);
   uint32_t at;
 
   if (!c)

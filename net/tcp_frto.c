@@ -58,7 +58,6 @@ static int send_new(struct tcp_conn *c)
 /* 3 a. */
 static void was_lost(struct tcp_conn *c)
 {
-  c->frto = TCP_FRTO_OFF;
   net_tcp_sent_lose(c, c->snd_una, c->recover);
   if (c->cwnd > REALLY_LOST * c->mss)
     c->cwnd = REALLY_LOST * c->mss;
@@ -73,14 +72,12 @@ int net_tcp_frto_ack(struct tcp_conn *c)
     return 1;
   if (was == TCP_FRTO_RESENT && moved && !c->dupacks)
     return send_new(c);
-  if (was == TCP_FRTO_RESENT) {
-    c->frto = TCP_FRTO_OFF;
-  } else if (!moved) {
+  c->frto = TCP_FRTO_OFF;
+  if (was == TCP_FRTO_NEW && !moved) {
     was_lost(c);
-  } else if (c->undo.valid) {
+  } else if (was == TCP_FRTO_NEW && c->undo.valid) {
     net_tcp_undo(c);
     net_tcp_work(c);
   }
-  c->frto = TCP_FRTO_OFF;
   return 0;
 }

@@ -50,10 +50,10 @@ void net_tcp_log_input(struct tcp_conn *c, const struct tcp_repr *r)
 
 int lwt_net_tcp_log(struct lwt_flow *flow, uint32_t events)
 {
-  struct tcp_conn *c = (struct tcp_conn *)flow;
+  struct tcp_conn *c = net_tcp_conn_of(flow);
   struct tcp_log *log = NULL;
 
-  if (flow->ops != &net_tcp_flow_ops)
+  if (!c)
     return LWT_ENOTSUP;
   if (events > 1u << 24)
     return LWT_EINVAL;
@@ -84,12 +84,12 @@ static void write_event(FILE *out, const struct event *e, uint64_t begin)
 
 int lwt_net_tcp_log_write(struct lwt_flow *flow, FILE *out)
 {
-  const struct tcp_conn *c = (const struct tcp_conn *)flow;
+  const struct tcp_conn *c = net_tcp_conn_of(flow);
   const struct tcp_log *log;
   char local[LWT_ADDR_TEXT], remote[LWT_ADDR_TEXT];
   uint64_t i, first;
 
-  if (flow->ops != &net_tcp_flow_ops)
+  if (!c)
     return LWT_ENOTSUP;
   log = c->log;
   if (!log)

@@ -15,7 +15,6 @@ enum {
   IP = NET_NEXT_IP,
   TCP = NET_NEXT_TRANSPORT,
   LEAST = TCP + TCP_HEADER,
-  TIMESTAMPS = 12, /* bytes of options, if there are any */
   CE = 3           /* of the TOS field: congestion was met (RFC 3168) */
 };
 
@@ -23,9 +22,7 @@ enum {
 static int parse(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
                  uint32_t size, uint32_t total)
 {
-  static const uint8_t only_ts[4] = { 1, 1, 8, 10 };
-
-  r->header = TCP_HEADER + (c->ts_on ? TIMESTAMPS : 0);
+  r->header = TCP_HEADER + (c->ts_on ? TCP_HEADER_TS : 0);
   if (p[12] >> 4 != r->header / 4 || r->header > size || r->header > total ||
       (p[13] & (uint8_t)~TCP_PSH) != TCP_ACK)
     return 0;
@@ -42,7 +39,7 @@ static int parse(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
   r->options = TCP_OPT_TS;
   r->tsval = net_get32(p + TCP_HEADER + 4);
   r->tsecr = net_get32(p + TCP_HEADER + 8);
-  return !memcmp(p + TCP_HEADER, only_ts, sizeof only_ts);
+  return net_get32(p + TCP_HEADER) == TCP_TS_ALONE;
 }
 
 static struct tcp_conn *find(struct net_stack *s, const uint8_t *p)

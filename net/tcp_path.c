@@ -34,7 +34,7 @@ static int is_off(const struct tcp_conn *c)
 
 static uint32_t options(const struct tcp_conn *c)
 {
-  return c->ts_on ? 12 : 0;
+  return c->ts_on ? TCP_HEADER_TS : 0;
 }
 
 /* No more than this, until it is looked for more. */

@@ -62,14 +62,9 @@ static void tell(struct tcp_conn *c)
   net_tcp_leave(c->stack);
 }
 
-static struct tcp_conn *conn_of(struct lwt_flow *flow)
-{
-  return flow->ops == &net_tcp_flow_ops ? (struct tcp_conn *)flow : NULL;
-}
-
 int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration)
 {
-  struct tcp_conn *c = conn_of(flow);
+  struct tcp_conn *c = net_tcp_conn_of(flow);
 
   if (!c)
     return LWT_ENOTSUP;
@@ -87,7 +82,7 @@ int lwt_net_tcp_user_timeout(struct lwt_flow *flow, uint64_t duration)
 
 int lwt_net_tcp_user_timeout_option(struct lwt_flow *flow, int on)
 {
-  struct tcp_conn *c = conn_of(flow);
+  struct tcp_conn *c = net_tcp_conn_of(flow);
 
   if (!c)
     return LWT_ENOTSUP;

@@ -6,8 +6,6 @@
  */
 #include "tcp.h"
 
-#include <string.h>
-
 enum { KIND_END, KIND_NOP, KIND_MSS, KIND_SCALE, KIND_SACK_OK, KIND_SACK, KIND_TS = 8,
        KIND_USER_TIMEOUT = 28 };
 
@@ -86,8 +84,6 @@ static void parse_options(struct tcp_repr *r, const uint8_t *p, const uint8_t *e
 int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
                   uint32_t total)
 {
-  static const uint8_t only_ts[4] = { KIND_NOP, KIND_NOP, KIND_TS, 10 };
-
   if (size < TCP_HEADER)
     return LWT_EBADMSG;
   r->header = (bytes[12] >> 4) * 4u;
@@ -109,7 +105,8 @@ int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
   r->scale = 0;
   r->tsval = r->tsecr = 0;
   r->len = total - r->header;
-  if (r->header == TCP_HEADER + 12 && !memcmp(bytes + TCP_HEADER, only_ts, 4)) {
+  if (r->header == TCP_HEADER + TCP_HEADER_TS &&
+      net_get32(bytes + TCP_HEADER) == TCP_TS_ALONE) {
     r->tsval = net_get32(bytes + TCP_HEADER + 4);
     r->tsecr = net_get32(bytes + TCP_HEADER + 8);
     r->options = TCP_OPT_TS;
@@ -136,7 +133,7 @@ static uint32_t fixed_len(const struct tcp_repr *r)
   if (r->options & TCP_OPT_SCALE)
     len += 4;
   if (r->options & TCP_OPT_TS)
-    len += 12;
+    len += TCP_HEADER_TS;
   if (r->options & TCP_OPT_SACK_OK)
     len += 4;
   if (r->options & TCP_OPT_UTO)

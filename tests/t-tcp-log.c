@@ -16,14 +16,6 @@ static void begin(const char *what, const char *options)
   lab_open(options, 60000);
 }
 
-static struct lwt_net_tcp_info info(void)
-{
-  struct lwt_net_tcp_info i;
-
-  lwt_net_tcp_info(lab_flow, &i);
-  return i;
-}
-
 /* ---- The log ----------------------------------------------------------- */
 
 static void transfer(FILE *out, uint32_t events)
@@ -90,7 +82,7 @@ static void informed(void)
   lab_discard();
   advance(LWT_MS(1));
   in("A 1 ack 1 win 60000 sack 1001-4001");
-  i = info();
+  i = lab_info();
   is_str(i.recovery, "recovery", "fast recovery");
   is_int(i.in_flight, 10000, "in flight");
   is_int(i.sacked, 3000, "with the peer");
@@ -99,7 +91,7 @@ static void informed(void)
   is_int(i.lost, 0, "lost and not sent again");
   is_int(i.min_rtt, LWT_MS(1), "the least round trip");
   in("A 101 ack 1 win 60000 len 100");
-  is_int(info().out_of_order, 1, "a hole");
+  is_int(lab_info().out_of_order, 1, "a hole");
   ok(i.sack && !i.timestamps && !i.ecn, "what was agreed on");
   lab_discard();
   lab_end();
@@ -112,20 +104,20 @@ static void tuned(void)
   uint32_t i, first;
 
   begin("the receive window grows when the program reads as fast", "mss 1000 ws 2");
-  first = info().receive_buffer;
+  first = lab_info().receive_buffer;
   is_int(first, 65536, "64 KiB at first");
   for (i = 0; i < 200; i++) {
     in("A %u ack 1 win 1000 len 1000", 1 + 1000 * i);
     read_len(lab_flow, 100000);
     lab_discard();
   }
-  ok(info().receive_buffer > 2 * first, "now %u", info().receive_buffer);
+  ok(lab_info().receive_buffer > 2 * first, "now %u", lab_info().receive_buffer);
   for (; i < 5000; i++) {
     in("A %u ack 1 win 1000 len 1000", 1 + 1000 * i);
     read_len(lab_flow, 100000);
     lab_discard();
   }
-  is_int(info().receive_buffer, 1 << 20, "up to tcp_receive");
+  is_int(lab_info().receive_buffer, 1 << 20, "up to tcp_receive");
   lab_end();
 
   begin("not when it reads slowly", "mss 1000 ws 2");
@@ -135,7 +127,7 @@ static void tuned(void)
     read_len(lab_flow, 100000);
     lab_discard();
   }
-  is_int(info().receive_buffer, first, "64 KiB still");
+  is_int(lab_info().receive_buffer, first, "64 KiB still");
   lab_end();
 
   begin("nor when nobody reads: what a peer can make us hold", "mss 1000 ws 2");
@@ -143,18 +135,18 @@ static void tuned(void)
     in("A %u ack 1 win 1000 len 1000", 1 + 1000 * i);
     lab_discard();
   }
-  ok(info().unread <= first + 32, "%u bytes", info().unread);
+  ok(lab_info().unread <= first + 32, "%u bytes", lab_info().unread);
   lab_end();
 
   begin("the send buffer is twice the congestion window", "mss 1000 ws 2");
-  is_int(info().send_buffer, 65536, "64 KiB at first");
+  is_int(lab_info().send_buffer, 65536, "64 KiB at first");
   write_len(lab_flow, 1, 1000000);
   for (i = 0; i < 12; i++) {
     lab_discard();
-    in("A 1 ack %u win 60000", 1 + info().in_flight + (uint32_t)info().delivered);
+    in("A 1 ack %u win 60000", 1 + lab_info().in_flight + (uint32_t)lab_info().delivered);
   }
-  ok(info().cwnd > 50000, "cwnd %u", info().cwnd);
-  ok(info().send_buffer >= 2 * 50000, "now %u", info().send_buffer);
+  ok(lab_info().cwnd > 50000, "cwnd %u", lab_info().cwnd);
+  ok(lab_info().send_buffer >= 2 * 50000, "now %u", lab_info().send_buffer);
   lab_discard();
   lab_end();
 }
@@ -210,15 +202,15 @@ static void urgent(void)
   net_put16(segment->data + 18, 2);
   in_segment(segment);
   in_done();
-  is_int(info().urgent, 2, "MUST-33: bytes to read up to the last urgent one");
+  is_int(lab_info().urgent, 2, "MUST-33: bytes to read up to the last urgent one");
   is_int(STAT(tcp_urgent), 1, "counted");
   segment = lab_make("PAU 4 ack 1 win 1000 'def'");
   net_put16(segment->data + 18, 1000);
   in_segment(segment);
   in_done();
-  is_int(info().urgent, 1003, "MUST-32: any length, also beyond what is here");
+  is_int(lab_info().urgent, 1003, "MUST-32: any length, also beyond what is here");
   is_str(read_text(lab_flow), "abcdef", "in line");
-  is_int(info().urgent, 997, "less after reading");
+  is_int(lab_info().urgent, 997, "less after reading");
   lab_discard();
   lab_end();
 
@@ -256,15 +248,15 @@ static void black_hole(void)
   write_len(lab_flow, 1, 5000);
   out("A 1 ack 1 win 65535 len 1460");
   lab_discard();
-  for (i = 0; i < 3 && info().mss == 1460; i++) {
+  for (i = 0; i < 3 && lab_info().mss == 1460; i++) {
     advance(LWT_S(1));
     lab_discard();
   }
-  is_int(info().mss, 1360, "the first step");
+  is_int(lab_info().mss, 1360, "the first step");
   is_int(STAT(tcp_black_holes), 1, "counted");
   advance(LWT_S(8));
   lab_discard();
-  is_int(info().mss, 1220, "the second");
+  is_int(lab_info().mss, 1220, "the second");
   in("A 1 ack 1221 win 60000");
   ok(lab_discard() >= 1, "it goes on");
   in("A 1 ack 5001 win 60000");
@@ -275,7 +267,7 @@ static void black_hole(void)
   write_len(lab_flow, 1, 500);
   advance(LWT_S(8));
   lab_discard();
-  is_int(info().mss, 1460, "as it was");
+  is_int(lab_info().mss, 1460, "as it was");
   lab_end();
 }
 

@@ -9,47 +9,38 @@ enum { SEG = 1220 };
 static const struct lwt_net_config newreno = { .tcp_congestion = "newreno",
                                                .tcp_without = LWT_NET_TCP_PACING };
 
-static struct lwt_net_tcp_info info(void)
+/* A router says that segments of SEG bytes are the longest. */
+static void too_big(void)
 {
-  struct lwt_net_tcp_info i;
+  uint8_t bytes[8];
+  struct net_icmp_error e = { .error = LWT_EMSGSIZE, .mtu = SEG + 40, .proto = 6,
+                              .src = us, .dst = peer, .bytes = bytes,
+                              .len = sizeof bytes };
 
-  lwt_net_tcp_info(lab_flow, &i);
-  return i;
-}
-
-static struct tcp_conn *conn(void)
-{
-  return (struct tcp_conn *)lab_flow;
+  net_put16(bytes, us.port);
+  net_put16(bytes + 2, peer.port);
+  net_put32(bytes + 4, our_iss + 1);
+  net_clock(&lab);
+  net_tcp_icmp_error(&lab, &e);
 }
 
 /* Segments of SEG bytes because an ICMP error said so, and then ten minutes.  Returns
  * the next sequence number. */
 static uint32_t small(const char *what, const char *options, uint64_t later)
 {
-  struct net_icmp_error e = { .error = LWT_EMSGSIZE, .mtu = SEG + 40, .proto = 6 };
-  uint8_t bytes[8];
-
   printf("# %s\n", what);
   lab_start(&newreno);
   lab_open(options, 60000);
   write_len(lab_flow, 1, 1460);
   lab_discard();
-  e.src = us;
-  e.dst = peer;
-  net_put16(bytes, us.port);
-  net_put16(bytes + 2, peer.port);
-  net_put32(bytes + 4, our_iss + 1);
-  e.bytes = bytes;
-  e.len = 8;
-  net_clock(&lab);
-  net_tcp_icmp_error(&lab, &e);
+  too_big();
   lab_discard();
   in("A 1 ack 1461 win 60000");
   lab_discard();
-  is_int(info().mss, SEG, "smaller by an ICMP error");
+  is_int(lab_info().mss, SEG, "smaller by an ICMP error");
   lab_mtu = 1500; /* IP has forgotten it */
   advance(later);
-  conn()->cwnd = 20 * SEG;
+  lab_conn()->cwnd = 20 * SEG;
   return 1461;
 }
 
@@ -64,10 +55,10 @@ static void up(void)
     out("A %u ack 1 win 65535 len 1220", at + 1460 + i * SEG);
   lab_discard();
   is_int(STAT(tcp_path_probes), 1, "one probe");
-  is_int(info().mss, SEG, "the others are as they were");
+  is_int(lab_info().mss, SEG, "the others are as they were");
   in("A 1 ack %u win 60000", at + 1460);
   ok(lab_discard() > 0, "it goes on");
-  is_int(info().mss, 1460, "it has arrived: all are as large");
+  is_int(lab_info().mss, 1460, "it has arrived: all are as large");
   is_int(STAT(tcp_path_raised), 1, "counted");
   lab_end();
 
@@ -102,15 +93,15 @@ static void later(void)
     advance(LWT_S(300));
   }
   is_int(STAT(tcp_path_probes), 0, "no probe");
-  is_int(info().mss, SEG, "as it was");
+  is_int(lab_info().mss, SEG, "as it was");
   lab_mtu = 1500;
-  conn()->cwnd = 20 * SEG;
+  lab_conn()->cwnd = 20 * SEG;
   write_len(lab_flow, at, 40000);
   out("A %u ack 1 win 65535 len 1460", at);
   lab_discard();
   is_int(STAT(tcp_path_probes), 1, "then there is one");
   in("A 1 ack %u win 60000", at + 1460);
-  is_int(info().mss, 1460, "it has arrived");
+  is_int(lab_info().mss, 1460, "it has arrived");
   lab_discard();
   lab_end();
 }
@@ -118,8 +109,6 @@ static void later(void)
 /* F-RTO looks whether a timeout was a mistake.  This was none. */
 static void no_mistake(void)
 {
-  struct net_icmp_error e = { .error = LWT_EMSGSIZE, .mtu = SEG + 40, .proto = 6 };
-  uint8_t bytes[8];
   uint32_t i;
 
   printf("# RFC 1191: what was too long is sent again, although there is new data\n");
@@ -129,16 +118,8 @@ static void no_mistake(void)
   for (i = 0; i < 10; i++)
     out("A %u ack 1 win 65535 len 1460", 1 + i * 1460);
   quiet();
-  conn()->cwnd = 2 * SEG; /* such as after a mark (RFC 3168) */
-  e.src = us;
-  e.dst = peer;
-  net_put16(bytes, us.port);
-  net_put16(bytes + 2, peer.port);
-  net_put32(bytes + 4, our_iss + 1);
-  e.bytes = bytes;
-  e.len = 8;
-  net_clock(&lab);
-  net_tcp_icmp_error(&lab, &e);
+  lab_conn()->cwnd = 2 * SEG; /* such as after a mark (RFC 3168) */
+  too_big();
   out("A 1 ack 1 win 65535 len 1220");
   out("A %u ack 1 win 65535 len 1220", 1 + SEG);
   quiet();
@@ -156,7 +137,7 @@ static void off(void)
   without.tcp_without |= LWT_NET_TCP_PLPMTUD;
   at = small("it can be switched off", "mss 1460 sok", LWT_S(10));
   lab.config.tcp_without |= LWT_NET_TCP_PLPMTUD;
-  conn()->path_mss = 0;
+  lab_conn()->path_mss = 0;
   advance(LWT_S(600));
   write_len(lab_flow, at, 20000);
   out("A %u ack 1 win 65535 len 1220", at);
@@ -205,19 +186,19 @@ static void swallowed(uint32_t most, uint32_t found, unsigned probes)
   peer_next = small("RFC 4821 7.6: probes that are lost are sent again in pieces",
                     "mss 1460 sok", LWT_S(600));
   printf("# segments of %u bytes arrive\n", most);
-  ssthresh = info().ssthresh;
+  ssthresh = lab_info().ssthresh;
   low = top = 0;
-  for (i = 0; i < 1500 && !(conn()->path_time > lab_time.time + LWT_S(500)); i++) {
-    if (info().unsent < 60000)
-      write_len(lab_flow, peer_next + info().unsent, 60000);
+  for (i = 0; i < 1500 && !(lab_conn()->path_time > lab_time.time + LWT_S(500)); i++) {
+    if (lab_info().unsent < 60000)
+      write_len(lab_flow, peer_next + lab_info().unsent, 60000);
     peer_takes(most);
   }
-  is_int(info().mss, found, "what was found");
+  is_int(lab_info().mss, found, "what was found");
   is_int(STAT(tcp_path_probes), probes, "probes");
   is_int(STAT(tcp_rto), 0, "no timeout");
   is_int(STAT(tcp_fast_recovery), 0, "no recovery");
-  is_int(info().ssthresh, ssthresh, "ssthresh as it was");
-  ok(info().cwnd >= 20 * SEG, "and so is cwnd: %u", info().cwnd);
+  is_int(lab_info().ssthresh, ssthresh, "ssthresh as it was");
+  ok(lab_info().cwnd >= 20 * SEG, "and so is cwnd: %u", lab_info().cwnd);
   lab_discard();
   lab_end();
 }
@@ -239,7 +220,7 @@ static void both_lost(void)
   lab_discard();
   in("A 1 ack %u win 60000 sack %u-%u", at, at + 1460 + SEG, at + 1460 + 5 * SEG);
   is_int(STAT(tcp_fast_recovery), 1, "a recovery");
-  ok(info().ssthresh <= 10 * SEG + 240, "ssthresh is %u", info().ssthresh);
+  ok(lab_info().ssthresh <= 10 * SEG + 240, "ssthresh is %u", lab_info().ssthresh);
   lab_discard();
   lab_end();
 }
@@ -250,14 +231,14 @@ static void without_sack(void)
 
   write_len(lab_flow, at, 40000);
   lab_discard();
-  cwnd = info().cwnd;
+  cwnd = lab_info().cwnd;
   for (i = 0; i < 3; i++)
     in("A 1 ack %u win 60000", at);
-  is_int(info().cwnd, cwnd, "cwnd as it was");
+  is_int(lab_info().cwnd, cwnd, "cwnd as it was");
   is_int(STAT(tcp_retransmits), 2, "its first piece, after what ICMP had us send again");
   is_int(STAT(tcp_fast_recovery), 0, "no recovery");
-  in("A 1 ack %u win 60000", at + info().in_flight);
-  is_str(info().recovery, "open", "over");
+  in("A 1 ack %u win 60000", at + lab_info().in_flight);
+  is_str(lab_info().recovery, "open", "over");
   lab_discard();
   lab_end();
 }
@@ -272,7 +253,7 @@ static void timestamps(void)
   lab_start(&newreno);
   lab_mtu = 1260;
   lab_open("mss 1460 sok ts 0/0", 60000);
-  is_int(info().mss, 1208, "1260 without headers");
+  is_int(lab_info().mss, 1208, "1260 without headers");
   lab_mtu = 1500;
   lab_path_mtu = 0;
   advance(LWT_S(600));
@@ -281,7 +262,7 @@ static void timestamps(void)
   out("A 1 ack 1 win 65535 len 1448 ts 600000/0");
   lab_discard();
   in("A 1 ack 1449 win 60000 ts 1/600000");
-  is_int(info().mss, 1448, "larger");
+  is_int(lab_info().mss, 1448, "larger");
   lab_discard();
   lab_end();
 }

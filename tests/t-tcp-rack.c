@@ -33,11 +33,6 @@ static uint32_t cwnd(void)
   return info.cwnd;
 }
 
-static struct tcp_conn *conn(void)
-{
-  return (struct tcp_conn *)lab_flow;
-}
-
 static void out_run(uint32_t from, uint32_t to)
 {
   for (; from < to; from += 1000)
@@ -121,11 +116,11 @@ static void dsack_adapts(void)
   in("A 1 ack 4001 win 60000"); /* the original */
   lab_discard();
   in("A 1 ack 4001 win 60000 sack 1-1001"); /* and the other one */
-  is_int(conn()->rack.mult, 2, "twice min_RTT / 4");
+  is_int(lab_conn()->rack.mult, 2, "twice min_RTT / 4");
   is_int(STAT(tcp_spurious), 1, "RFC 3708: it was for nothing");
   is_int(cwnd(), 10000, "cwnd is what it was");
   in("A 1 ack 4001 win 60000 sack 1-1001");
-  is_int(conn()->rack.mult, 2, "once a round trip");
+  is_int(lab_conn()->rack.mult, 2, "once a round trip");
   lab_end();
 }
 
@@ -254,7 +249,7 @@ static void bounded(void)
   struct tcp_conn *c;
 
   begin("SACKs of single bytes: the map is bounded", "sok");
-  c = conn();
+  c = lab_conn();
   write_len(lab_flow, 1, 10000);
   lab_discard();
   advance(LWT_MS(100));

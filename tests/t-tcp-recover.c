@@ -21,19 +21,6 @@ static void begin(const char *what, const char *options)
   lab_discard();
 }
 
-static struct lwt_net_tcp_info info(void)
-{
-  struct lwt_net_tcp_info i;
-
-  lwt_net_tcp_info(lab_flow, &i);
-  return i;
-}
-
-static struct tcp_conn *conn(void)
-{
-  return (struct tcp_conn *)lab_flow;
-}
-
 static void out_run(uint32_t from, uint32_t to)
 {
   for (; from < to; from += 1000)
@@ -48,21 +35,21 @@ static void reduction(void)
   uint32_t end, sent[20], n = 0, before;
 
   begin("RFC 6937 3: one of twenty is lost: half of what arrives is sent", "sok");
-  conn()->cwnd = 20000;
+  lab_conn()->cwnd = 20000;
   write_len(lab_flow, 1, 100000);
   out_run(1, 20001);
   advance(LWT_MS(100));
   for (end = 2001; end <= 20001; end += 1000) {
-    before = info().sent_again;
+    before = lab_info().sent_again;
     in("A 1 ack 1 win 60000 sack 1001-%u", end);
-    sent[n++] = lab_discard() - (uint32_t)(info().sent_again - before);
+    sent[n++] = lab_discard() - (uint32_t)(lab_info().sent_again - before);
     if (end == 2001) /* one overtook it: the reordering window */
       continue;
     if (end >= 4001 && end < 20001)
-      is_str(info().recovery, "recovery", "after %u", end);
+      is_str(lab_info().recovery, "recovery", "after %u", end);
   }
-  is_int(info().ssthresh, 10000, "half of the flight");
-  is_int(info().sent_again, 1, "one was lost");
+  is_int(lab_info().ssthresh, 10000, "half of the flight");
+  is_int(lab_info().sent_again, 1, "one was lost");
   /* Limited transmit for the first two, then one for two. */
   is_int(sent[0] + sent[1], 2, "RFC 3042");
   for (end = 0, n = 2; n < 19; n++) {
@@ -71,8 +58,8 @@ static void reduction(void)
   }
   ok(end >= 7 && end <= 9, "%u new ones for 17 that arrived", end);
   in("A 1 ack 22001 win 60000");
-  is_int(info().cwnd, 10000, "cwnd is ssthresh at the end");
-  is_str(info().recovery, "open", "over");
+  is_int(lab_info().cwnd, 10000, "cwnd is ssthresh at the end");
+  is_str(lab_info().recovery, "open", "over");
   lab_discard();
   lab_end();
 }
@@ -83,13 +70,13 @@ static void slow_start(void)
   unsigned n;
 
   begin("RFC 6937 3.1: much is lost: what is sent follows what arrives", "sok");
-  conn()->cwnd = 20000;
+  lab_conn()->cwnd = 20000;
   write_len(lab_flow, 1, 100000);
   lab_discard();
   advance(LWT_MS(100));
   in("A 1 ack 1 win 60000 sack 17001-20001");
   n = lab_discard();
-  is_int(info().ssthresh, 10000, "half of the flight");
+  is_int(lab_info().ssthresh, 10000, "half of the flight");
   is_int(n, 3, "three arrived: three of seventeen at once, and no ten");
   advance(LWT_MS(100));
   in("A 1 ack 1001 win 60000 sack 17001-20001");
@@ -98,7 +85,8 @@ static void slow_start(void)
   is_int(lab_discard(), 2, "once more");
   in("A 1 ack 3001 win 60000 sack 17001-20001");
   lab_discard();
-  ok(info().in_flight - info().sacked - info().lost <= 10000, "never above ssthresh");
+  ok(lab_info().in_flight - lab_info().sacked - lab_info().lost <= 10000,
+     "never above ssthresh");
   is_int(STAT(tcp_rto), 0, "no timeout");
   lab_end();
 }
@@ -133,7 +121,7 @@ static void time_out(const char *what, const char *options)
   while (!STAT(tcp_rto))
     advance(LWT_MS(10));
   lab_discard();
-  is_int(info().cwnd, 1000, "a timeout: one segment");
+  is_int(lab_info().cwnd, 1000, "a timeout: one segment");
   is_int(STAT(tcp_retransmits), 1, "was sent again");
 }
 
@@ -143,21 +131,21 @@ static void spurious(const char *what, const char *options)
   uint32_t nxt;
 
   time_out(what, options);
-  nxt = info().in_flight + 1;
-  again = info().sent_again;
+  nxt = lab_info().in_flight + 1;
+  again = lab_info().sent_again;
   in("A 1 ack 1001 win 60000"); /* of the original */
   out_run(nxt, nxt + 2000);
   quiet();
   is_int(STAT(tcp_spurious), 0, "nothing is known yet");
   in("A 1 ack 2001 win 60000");
   is_int(STAT(tcp_spurious), 1, "the ACK of one that was sent once: undone");
-  ok(info().cwnd >= 10000, "cwnd is %u", info().cwnd);
-  is_str(info().recovery, "open", "no recovery");
+  ok(lab_info().cwnd >= 10000, "cwnd is %u", lab_info().cwnd);
+  is_str(lab_info().recovery, "open", "no recovery");
   lab_discard();
   in("A 1 ack 10001 win 60000");
   lab_discard();
-  is_int(info().sent_again, again, "nothing else was sent again");
-  ok(info().ssthresh > 1000000, "ssthresh as it was");
+  is_int(lab_info().sent_again, again, "nothing else was sent again");
+  ok(lab_info().ssthresh > 1000000, "ssthresh as it was");
   lab_end();
 }
 
@@ -168,7 +156,7 @@ static void spurious_at_once(void)
   out_run(10001, 12001);
   in("A 1 ack 10001 win 60000");
   is_int(STAT(tcp_spurious), 1, "undone");
-  ok(info().cwnd >= 10000, "cwnd is %u", info().cwnd);
+  ok(lab_info().cwnd >= 10000, "cwnd is %u", lab_info().cwnd);
   lab_discard();
   lab_end();
 }
@@ -180,14 +168,14 @@ static void lost(void)
   out_run(10001, 12001);
   in("A 1 ack 1001 win 60000"); /* of the new ones */
   is_int(STAT(tcp_spurious), 0, "not undone");
-  is_int(info().cwnd, 3000, "at most three segments");
+  is_int(lab_info().cwnd, 3000, "at most three segments");
   ok(lab_discard() > 0, "recovery goes on");
   in("A 1 ack 1001 win 60000");
   lab_discard();
   in("A 1 ack 4001 win 60000");
   lab_discard();
   in("A 1 ack 12001 win 60000");
-  is_str(info().recovery, "open", "and ends");
+  is_str(lab_info().recovery, "open", "and ends");
   lab_discard();
   lab_end();
 
@@ -246,21 +234,21 @@ static void cubic(void)
 
   config.tcp_congestion = "cubic";
   begin("RFC 5682: CUBIC goes back to where it was", "");
-  conn()->ssthresh = conn()->cwnd = 10000;
+  lab_conn()->ssthresh = lab_conn()->cwnd = 10000;
   write_len(lab_flow, 1, 60000);
   out_run(1, 10001);
-  memcpy(before, conn()->cc_state, sizeof before);
+  memcpy(before, lab_conn()->cc_state, sizeof before);
   while (!STAT(tcp_rto))
     advance(LWT_MS(10));
   lab_discard();
-  ok(memcmp(before, conn()->cc_state, sizeof before), "the timeout has changed it");
+  ok(memcmp(before, lab_conn()->cc_state, sizeof before), "the timeout has changed it");
   in("A 1 ack 1001 win 60000");
   lab_discard();
   in("A 1 ack 2001 win 60000");
   is_int(STAT(tcp_spurious), 1, "undone");
-  ok(!memcmp(before, conn()->cc_state, sizeof before), "its state is that of before");
-  is_int(info().ssthresh, 10000, "ssthresh");
-  ok(info().cwnd >= 10000, "cwnd");
+  ok(!memcmp(before, lab_conn()->cc_state, sizeof before), "its state is that of before");
+  is_int(lab_info().ssthresh, 10000, "ssthresh");
+  ok(lab_info().cwnd >= 10000, "cwnd");
   lab_discard();
   lab_end();
   config.tcp_congestion = "newreno";

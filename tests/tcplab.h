@@ -318,6 +318,20 @@ static void lab_out_is(int line, const char *format, ...)
 #define out(...) lab_out_is(__LINE__, __VA_ARGS__)
 #define quiet() lab_quiet(__LINE__)
 
+/* What the program can know of the connection, and all of it. */
+__attribute__((unused)) static struct lwt_net_tcp_info lab_info(void)
+{
+  struct lwt_net_tcp_info info;
+
+  lwt_net_tcp_info(lab_flow, &info);
+  return info;
+}
+
+__attribute__((unused)) static struct tcp_conn *lab_conn(void)
+{
+  return (struct tcp_conn *)lab_flow;
+}
+
 __attribute__((unused)) static void lab_quiet(int line)
 {
   const char *seen = lab_next();
