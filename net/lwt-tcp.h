@@ -1,19 +1,27 @@
 /* lwt-tcp.h - the TCP connections of our own stack.
  * SPDX-License-Identifier: ISC
  *
- * For flows of stacks over a device (lwt-net.h, which includes this); for others every
- * function says LWT_ENOTSUP.  Functions return 0 or a negative
+ * For stacks over a device and their flows (lwt-net.h, which includes this); for others
+ * every function says LWT_ENOTSUP.  Functions return 0 or a negative
  * code (lwt.h).
  */
 #ifndef LWT_TCP_H
 #define LWT_TCP_H
 
-#include <lwt/flow.h>
+#include <lwt/stack.h>
 #include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Like lwt_stack_connect(), from an address of ours (RFC 9293 3.9.1.1; the unspecified
+ * one: the best) and a port (0: one is chosen).  Not of one family: LWT_EINVAL.
+ * LWT_EADDRNOTAVAIL: it is none of ours; LWT_EADDRINUSE: the port has a listener, or
+ * there is such a connection, perhaps in TIME-WAIT. */
+LWT_API lwt_flow_p *lwt_net_tcp_connect_from(struct lwt_stack *stack,
+                                             const struct lwt_addr *from,
+                                             const struct lwt_addr *to);
 
 /* Whether a small segment may follow another that is not acknowledged.  Off at
  * first (Nagle's algorithm; a lone small segment never waits). */

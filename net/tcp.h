@@ -16,6 +16,7 @@
  *   tcp_conn.c      a connection's life: made, closed, settled, freed
  *   tcp_flow.c      what the program calls (lwt/flow.h)
  *   tcp_connect.c   opening, and the options of a connection
+ *   tcp_from.c      opening from a chosen end
  *   tcp_input.c     a segment arrives (RFC 9293 3.10.7), read beside the RFC
  *   tcp_next.c      the same for what nearly every segment is: the next one
  *   tcp_ack.c       what an acknowledgment does: RTT, window, loss detection
@@ -115,6 +116,8 @@ struct tcp_node *net_tcp_find(struct net_stack *s, const struct tcp_tuple *t);
 /* node->tuple and kind are set; the tuple is not in the table. */
 void net_tcp_insert(struct net_stack *s, struct tcp_node *node);
 void net_tcp_remove(struct net_stack *s, struct tcp_node *node);
+/* Whether nothing has the tuple, and nobody listens on its local port. */
+int net_tcp_is_free(struct net_stack *s, const struct tcp_tuple *t);
 /* Choose a free local port for the tuple (RFC 6056).  0 or LWT_EADDRNOTAVAIL. */
 int net_tcp_choose_port(struct net_stack *s, struct tcp_tuple *t);
 
@@ -426,6 +429,9 @@ static inline struct tcp_conn *net_tcp_conn_of(struct lwt_flow *flow)
 {
   return flow->ops == &net_tcp_flow_ops ? (struct tcp_conn *)flow : NULL;
 }
+/* From an address of ours (NULL: the best) and a port (0: a free one). */
+lwt_flow_p *net_tcp_connect_from(struct net_stack *s, const struct lwt_addr *from,
+                                 uint16_t port, const struct lwt_addr *to);
 void net_tcp_flow_abort(struct lwt_flow *flow);
 /* For lwt_fulfill_owned(): nobody took the flow. */
 void net_tcp_flow_drop(void *flow);

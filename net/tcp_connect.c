@@ -20,8 +20,8 @@ static void connect_stop(void *env)
 }
 
 /* The names of the two ends.  0 or an error. */
-static int choose_tuple(struct net_stack *s, const struct lwt_addr *at,
-                        struct tcp_tuple *t)
+static int choose_tuple(struct net_stack *s, const struct lwt_addr *from, uint16_t port,
+                        const struct lwt_addr *at, struct tcp_tuple *t)
 {
   struct lwt_addr local, dst = *at, *to = &dst;
   uint16_t mtu;
@@ -38,13 +38,17 @@ static int choose_tuple(struct net_stack *s, const struct lwt_addr *at,
   if (s->tcp->n_conns + s->tcp->n_halves >= s->config.max_connections)
     return LWT_ENOBUFS;
   code = net_ip_scope(s, to);
-  if (!code)
+  if (!code && from)
+    local = *from;
+  else if (!code)
     code = net_ip_route(s, to, &local, &mtu);
   if (code)
     return code;
-  local.port = 0;
+  local.port = port;
   net_tcp_tuple(t, &local, to);
-  return net_tcp_choose_port(s, t);
+  if (!port)
+    return net_tcp_choose_port(s, t);
+  return net_tcp_is_free(s, t) ? 0 : LWT_EADDRINUSE;
 }
 
 static void begin(struct tcp_conn *c)
@@ -64,16 +68,16 @@ static void begin(struct tcp_conn *c)
   net_tcp_work(c);
 }
 
-lwt_flow_p *net_tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to)
+lwt_flow_p *net_tcp_connect_from(struct net_stack *s, const struct lwt_addr *from,
+                                 uint16_t port, const struct lwt_addr *to)
 {
-  struct net_stack *s = (struct net_stack *)stack;
   struct tcp_tuple t;
   struct tcp_conn *c;
   lwt_t *p;
   int code;
 
   net_tcp_enter(s);
-  code = choose_tuple(s, to, &t);
+  code = choose_tuple(s, from, port, to, &t);
   c = code ? NULL : net_tcp_conn_new(s, &t);
   if (!c) {
     net_tcp_leave(s);
@@ -88,6 +92,11 @@ lwt_flow_p *net_tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to)
   }
   net_tcp_leave(s);
   return (lwt_flow_p *)p;
+}
+
+lwt_flow_p *net_tcp_connect(struct lwt_stack *stack, const struct lwt_addr *to)
+{
+  return net_tcp_connect_from((struct net_stack *)stack, NULL, 0, to);
 }
 
 /* ---- Options ----------------------------------------------------------- */

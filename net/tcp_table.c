@@ -196,6 +196,11 @@ void net_tcp_remove(struct net_stack *s, struct tcp_node *node)
     s->tcp->same.nif = NULL;
 }
 
+int net_tcp_is_free(struct net_stack *s, const struct tcp_tuple *t)
+{
+  return !find(&s->tcp->table, t) && !net_tcp_port_is_listened(s, t->local_port);
+}
+
 /* RFC 6056 algorithm 1: a random place to begin, then one after the other. */
 int net_tcp_choose_port(struct net_stack *s, struct tcp_tuple *t)
 {
@@ -204,7 +209,7 @@ int net_tcp_choose_port(struct net_stack *s, struct tcp_tuple *t)
 
   for (i = 0; i < n; i++, at = at + 1 < n ? at + 1 : 0) {
     t->local_port = (uint16_t)(TCP_PORT_FIRST + at);
-    if (!find(&s->tcp->table, t) && !net_tcp_port_is_listened(s, t->local_port))
+    if (net_tcp_is_free(s, t))
       return 0;
   }
   return LWT_EADDRNOTAVAIL;

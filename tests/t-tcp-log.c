@@ -223,7 +223,7 @@ static void urgent(void)
   settle();
   lwt_buf_copy_out(lab_out[lab_out_at], 0, bytes, sizeof bytes);
   ok(bytes[13] & TCP_URG, "URG");
-  is_int(net_get16(bytes + 18), 10000, "MUST-62: up to the last urgent byte");
+  is_int(net_get16(bytes + 18), 10000, "MUST-62: to the first byte that is not urgent");
   lab_discard();
   in("A 1 ack 11001 win 60000");
   settle();
@@ -283,7 +283,7 @@ static void dscp(void)
   in("A 1 ack 501 win 60000 len 1000");
   advance(LWT_S(1));
   lab_discard();
-  is_int(lab_tos, 0, "SHLD-22: and changed");
+  is_int(lab_tos, 0, "SHLD-21: and changed");
   lab_end();
 }
 
