@@ -12,6 +12,7 @@ static uint64_t engine_now(struct lwt_engine *engine)
 static int engine_wait(struct lwt_engine *engine, uint64_t deadline)
 {
   (void)engine;
+  lwt__lifecycle_look();
   lwt__suspend_look();
   return lwt__events_wait(deadline);
 }

@@ -33,6 +33,7 @@ static uint64_t bound[WORDS], again[WORDS], words; /* words: that have a bit */
 static size_t n_ports, n_wanted, n_again;
 static evtchn_port_t list[LISTED];
 static unsigned n_listed, victim;
+static uint64_t latest = LWT_NEVER;
 
 int lwt__xen_param(uint32_t index, uint64_t *value)
 {
@@ -303,12 +304,20 @@ static int is_wanted(void)
   return 0;
 }
 
+void lwt__events_by(uint64_t when)
+{
+  latest = when;
+}
+
 int lwt__events_wait(uint64_t deadline)
 {
   uint64_t now;
 
   if (deadline == LWT_NEVER && !is_wanted())
     return LWT_EDEADLK;
+  if (deadline > latest)
+    deadline = latest;
+  latest = LWT_NEVER;
   if (lwt__events_scan() || !deadline)
     return 0;
   now = lwt__xen_now();

@@ -24,6 +24,7 @@ struct request {
   struct request *next;
   store_done *done; /* NULL: forgotten */
   void *env;
+  struct store_watch *watch; /* whose it is and stays; NULL: freed when answered */
   uint32_t op;
   uint32_t len, sent; /* of bytes */
   struct xsd_sockmsg head;
@@ -85,14 +86,44 @@ static void unlink_request(struct request *r)
   lwt__events_want(-1);
 }
 
+static uint32_t submit(struct request *r)
+{
+  r->head.req_id = ++s.last_id ? s.last_id : ++s.last_id;
+  *s.last = r;
+  s.last = &r->next;
+  s.n++;
+  lwt__events_want(1);
+  if (!s.sending)
+    s.sending = r;
+  lwt__port_again(&s.port); /* sent at the end of the turn, with others */
+  return r->head.req_id;
+}
+
+/* With the request of a watch, which is not under way. */
+static void say(struct request *r, uint32_t op)
+{
+  r->op = r->head.type = op;
+  r->next = NULL;
+  r->sent = 0;
+  submit(r);
+}
+
 static void finish(struct request *r, int error, struct lwt_xs_value *value)
 {
+  store_done *done = r->done;
+  void *env = r->env;
+
   unlink_request(r);
-  if (r->done)
-    r->done(r->env, error, value);
+  r->done = NULL;
+  r->head.req_id = 0;
+  if (!r->watch && r->op == XS_WATCH && !s.broken)
+    say(r, XS_UNWATCH); /* removed before it was answered */
+  else if (!r->watch)
+    lwt__free(r);
+  if (done)
+    done(env, error, value);
   else
     lwt__free(value);
-  lwt__free(r);
 }
 
 /* The connection is of no use any more. */
@@ -159,17 +190,14 @@ static struct request *make(uint32_t op, uint32_t tx, const struct store_part *p
   return r;
 }
 
-static uint32_t submit(struct request *r)
+/* Why a request of len bytes cannot be sent, or 0. */
+static int refusal(size_t len)
 {
-  r->head.req_id = ++s.last_id ? s.last_id : ++s.last_id;
-  *s.last = r;
-  s.last = &r->next;
-  s.n++;
-  lwt__events_want(1);
-  if (!s.sending)
-    s.sending = r;
-  lwt__port_again(&s.port); /* sent at the end of the turn, with others */
-  return r->head.req_id;
+  return !s.port.number               ? LWT_ENODEV
+         : s.broken                   ? LWT_EPROTO
+         : len > XENSTORE_PAYLOAD_MAX ? LWT_EMSGSIZE
+         : s.n >= MAX_REQUESTS        ? LWT_ENOBUFS
+                                      : 0;
 }
 
 uint32_t lwt__store_request(uint32_t op, uint32_t tx, const struct store_part *parts,
@@ -178,11 +206,7 @@ uint32_t lwt__store_request(uint32_t op, uint32_t tx, const struct store_part *p
   size_t len = sum(parts, n);
   struct request *r;
 
-  *error = !s.port.number ? LWT_ENODEV
-           : s.broken     ? LWT_EPROTO
-           : len > XENSTORE_PAYLOAD_MAX ? LWT_EMSGSIZE
-           : s.n >= MAX_REQUESTS        ? LWT_ENOBUFS
-                                        : 0;
+  *error = refusal(len);
   if (*error)
     return 0;
   r = make(op, tx, parts, n, len);
@@ -410,33 +434,47 @@ void lwt__store_flush(uint64_t patience)
 
 /* ---- Watches ------------------------------------------------------------------ */
 
-int lwt__store_watch_add(struct store_watch *w)
+int lwt__store_watch_add(struct store_watch *w, store_done *done, void *env)
 {
   struct store_part parts[] = { { w->path, strlen(w->path) + 1 }, { w->token, 0 } };
+  int error;
 
   snprintf(w->token, sizeof w->token, "w%llx", (unsigned long long)++s.tokens);
   parts[1].len = strlen(w->token) + 1;
-  w->unwatch = make(XS_UNWATCH, 0, parts, 2, sum(parts, 2));
-  if (!w->unwatch)
+  error = refusal(sum(parts, 2));
+  if (error)
+    return error;
+  w->request = make(XS_WATCH, 0, parts, 2, sum(parts, 2));
+  if (!w->request)
     return LWT_ENOMEM;
+  w->request->watch = w;
+  w->request->done = done;
+  w->request->env = env;
   w->next = s.watches;
   s.watches = w;
+  submit(w->request);
   return 0;
 }
 
-void lwt__store_watch_remove(struct store_watch *w, int told)
+void lwt__store_watch_remove(struct store_watch *w)
 {
   struct store_watch **link = &s.watches;
+  struct request *r = w->request;
 
   while (*link && *link != w)
     link = &(*link)->next;
   if (*link)
     *link = w->next;
-  if (told && w->unwatch && s.port.number && !s.broken)
-    submit(w->unwatch);
+  w->request = NULL;
+  if (!r)
+    return;
+  r->watch = NULL;
+  if (r->head.req_id)
+    lwt__store_forget(r->head.req_id);
+  else if (s.port.number && !s.broken)
+    say(r, XS_UNWATCH);
   else
-    lwt__free(w->unwatch);
-  w->unwatch = NULL;
+    lwt__free(r);
 }
 
 /* ---- Start ---------------------------------------------------------------------- */
@@ -478,11 +516,8 @@ int lwt__store_resume(void)
   s.value = NULL;
   s.got = 0;
   s.in_payload = 0;
-  for (w = s.watches; w && !error; w = w->next) {
-    const struct store_part parts[] = { { w->path, strlen(w->path) + 1 },
-                                        { w->token, strlen(w->token) + 1 } };
-
-    lwt__store_request(XS_WATCH, 0, parts, 2, NULL, NULL, &error);
-  }
-  return error;
+  s.broken = 0; /* another xenstored */
+  for (w = s.watches; w; w = w->next)
+    say(w->request, XS_WATCH);
+  return 0;
 }

@@ -34,16 +34,18 @@ struct store_watch {
   struct store_watch *next;
   void (*fired)(void *env, const char *path);
   void *env;
-  const char *path; /* for a resume, which registers it again */
-  struct request *unwatch; /* made beforehand: it can always be said */
+  const char *path;
+  struct request *request; /* says all that there is to say: so it always can be */
   char token[20];
 };
-/* Listen for events of the token, which is set here; registering it with xenstored
- * is a request of the caller's.  Returns 0 or LWT_ENOMEM. */
-int lwt__store_watch_add(struct store_watch *w);
-/* No more of them.  told: xenstored may know of it, and is told that it is over;
- * takes no memory, and none of the MAX_REQUESTS is in the way. */
-void lwt__store_watch_remove(struct store_watch *w, int told);
+/* Listen for events of w->path; token is set here.  done (or NULL) is told what
+ * xenstored answers.  Returns 0, or what lwt__store_request() says: it is not
+ * listened for then, and done is not called. */
+int lwt__store_watch_add(struct store_watch *w, store_done *done, void *env);
+/* No more of them, and done is not called any more.  xenstored is told, which takes
+ * no memory, and none of the MAX_REQUESTS is in the way.  No effect on what could not
+ * be added. */
+void lwt__store_watch_remove(struct store_watch *w);
 
 /* For what cannot wait by a promise, as lwt_platform_netif(): ask, and block until
  * the answer is there; callbacks are held back.  text NULL: a path alone.  The value,
@@ -61,7 +63,8 @@ int lwt__store_init(void);
 void lwt__store_flush(uint64_t patience);
 /* Whether all requests are answered. */
 int lwt__store_is_quiet(void);
-/* After a resume: connect again, and register all watches; each fires. */
+/* After a resume: connect again, and register all watches; each fires.  Takes no
+ * memory.  Returns 0 or an error: there is no ring. */
 int lwt__store_resume(void);
 
 #endif

@@ -19,7 +19,6 @@ struct waiter {
 struct lwt_xs_watch {
   struct store_watch watch;
   struct lwt_resolver opened; /* until xenstored has answered */
-  uint32_t request;
   struct waiter *waiter;
   struct lwt_xs_value *queue[WAITING];
   uint32_t head, n;
@@ -103,9 +102,9 @@ static void fired(void *env, const char *path)
     lwt_reject(&next, LWT_ENOMEM, "xs_watch_next");
 }
 
-static void free_watch(struct lwt_xs_watch *w, int told)
+static void free_watch(struct lwt_xs_watch *w)
 {
-  lwt__store_watch_remove(&w->watch, told);
+  lwt__store_watch_remove(&w->watch);
   while (w->n--) {
     lwt__free(w->queue[w->head]);
     w->head = (w->head + 1) % WAITING;
@@ -118,7 +117,7 @@ void lwt_xs_unwatch(void *watch)
   struct lwt_xs_watch *w = watch;
   struct lwt_resolver next = take_waiter(w);
 
-  free_watch(w, 1);
+  free_watch(w);
   lwt_reject(&next, LWT_ECONNABORTED, "xs_watch_next");
 }
 
@@ -128,12 +127,11 @@ static void opened(void *env, int error, struct lwt_xs_value *value)
   struct lwt_resolver r = w->opened;
 
   lwt__free(value);
-  w->request = 0;
   if (lwt_unwanted(&r)) /* stop() is on its way */
     return;
   w->opened.lwt_private = NULL;
   if (error) {
-    free_watch(w, 1); /* it may have been without memory for the answer */
+    free_watch(w);
     lwt_reject(&r, error, "xs_watch");
   } else {
     lwt_fulfill_owned(&r, w, lwt_xs_unwatch);
@@ -145,8 +143,6 @@ static void stop(void *env)
 {
   struct lwt_xs_watch *w = env;
 
-  if (w->request)
-    lwt__store_forget(w->request);
   lwt_abandon(&w->opened);
   lwt_xs_unwatch(w);
 }
@@ -155,7 +151,6 @@ lwt_xs_watch_p *lwt_xs_watch(const char *path)
 {
   size_t len = strlen(path);
   struct lwt_xs_watch *w;
-  struct store_part parts[2] = { { path, len + 1 } };
   lwt_xs_watch_p *p;
   int error = lwt__store_init();
 
@@ -174,14 +169,11 @@ lwt_xs_watch_p *lwt_xs_watch(const char *path)
     lwt__free(w);
     return p;
   }
-  error = lwt__store_watch_add(&w->watch);
-  parts[1] = (struct store_part){ w->watch.token, strlen(w->watch.token) + 1 };
-  if (!error)
-    w->request = lwt__store_request(XS_WATCH, 0, parts, 2, opened, w, &error);
-  if (!w->request) {
+  error = lwt__store_watch_add(&w->watch, opened, w);
+  if (error) {
     struct lwt_resolver r = w->opened;
 
-    free_watch(w, 0);
+    free_watch(w);
     lwt_reject(&r, error, "xs_watch");
   }
   return p;

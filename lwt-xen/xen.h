@@ -88,6 +88,8 @@ lwt_xen_count_p *lwt__port_after(struct lwt__port *port, uint64_t seen,
 size_t lwt__events_scan(void);
 /* Sleep until an event comes or the deadline (LWT_NEVER: none). */
 int lwt__events_wait(uint64_t deadline);
+/* The next sleep ends by then, whatever its deadline. */
+void lwt__events_by(uint64_t latest);
 /* For code that runs outside of the loop: sleep until this port has an event or
  * the deadline (NULL: the deadline only), and forget the event. */
 void lwt__port_sleep(const struct lwt__port *port, uint64_t deadline);
@@ -160,6 +162,8 @@ extern unsigned lwt__generation;
 
 /* Listen for what the toolstack asks for (xl shutdown, xl reboot). */
 void lwt__lifecycle_start(void);
+/* From the engine, between two turns: what there was no memory for, again. */
+void lwt__lifecycle_look(void);
 /* The end of the program: SHUTDOWN_poweroff, or what was asked for. */
 unsigned lwt__lifecycle_reason(void);
 /* Tell the toolstack what main() returned, 0 to 255: data/exit-status, not there if

@@ -207,6 +207,56 @@ static void test_suspend(int cancel)
   lwt_xs_unwatch(w);
 }
 
+/* A domain without memory goes on: the watches are there, and an unwatch is said. */
+static void test_suspend_poor(void)
+{
+  struct lwt_xs_watch *w[2];
+  void *value = NULL;
+  unsigned unwatched, i;
+
+  for (i = 0; i < 2; i++)
+    w[i] = lwt_run_value((lwt_t *)lwt_xs_watch("data/w"), &value).code ? NULL : value;
+  if (!ok(w[0] && w[1], "two watches"))
+    return;
+  for (i = 0; i < 2; i++)
+    lwt_xs_free(get(lwt_xs_watch_next(w[i])));
+  memset(store.watch, 0, sizeof store.watch); /* another host's */
+  unwatched = store.unwatched;
+  fake.cancel_suspend = 0;
+  fake.ended = 0;
+  lwt_test_fail(1, 1);
+  lwt__suspend_ask();
+  lwt__suspend_look();
+  is_int(fake.suspends, 1, "suspended without memory");
+  fake.suspends = 0;
+  is_int(fake.ended, 0, "and goes on");
+  lwt_xs_unwatch(w[1]); /* before anything is sent */
+  lwt_test_fail_no_more();
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(store.unwatched - unwatched, 0, "what was not said need not be taken back");
+  lwt_xs_free(get(lwt_xs_watch_next(w[0])));
+  code(lwt_xs_write_text(0, "data/w", "1"));
+  lwt_xs_free(get(lwt_xs_watch_next(w[0])));
+  lwt_xs_unwatch(w[0]);
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(store.unwatched - unwatched, 1, "the other one fired, twice, and is over");
+}
+
+/* Removed while xenstored is being told of it. */
+static void test_unwatch_early(void)
+{
+  unsigned unwatched = store.unwatched;
+  lwt_t *p = (lwt_t *)lwt_xs_watch("data/w");
+
+  store.deaf = 1;
+  lwt__events_scan();
+  lwt_drop(p);
+  store.deaf = 0;
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(store.unwatched - unwatched, 1, "a watch is taken back when it is answered");
+}
+
 /* The toolstack asks; nobody listens, then somebody does. */
 static void test_shutdown(void)
 {
@@ -316,6 +366,8 @@ int main(void)
   ok(r.runs && !r.alive && !r.lost, "each of %d allocations may fail", (int)r.runs);
   test_suspend(0);
   test_suspend(1);
+  test_suspend_poor();
+  test_unwatch_early();
   test_shutdown();
   test_exit();
   test_hostile("unasked");

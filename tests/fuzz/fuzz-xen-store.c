@@ -61,7 +61,7 @@ static void again(void)
 {
   fail_all();
   while (s.watches)
-    lwt__store_watch_remove(s.watches, 0);
+    lwt__store_watch_remove(s.watches);
   s.broken = s.in_payload = 0;
   s.got = 0;
   s.sending = NULL;
