@@ -101,20 +101,45 @@ static void finish_sum(const struct net_route *route, uint16_t offset,
   net_put16(segment->data + offset, sum || route->proto != NET_PROTO_UDP ? sum : 0xffff);
 }
 
-int net_route_pass(struct net_stack *s, const struct net_route *route, uint8_t tos,
-                   uint16_t id, struct lwt_buf *segment)
+static inline void head4(const struct net_route *route, uint8_t tos, uint16_t id,
+                         uint32_t total, uint8_t *head)
 {
-  uint32_t total = segment->total + NET_IPV4_LEN;
-  uint8_t *head = segment->data - NET_ROUTE_HEADERS;
-
-  segment->data = head;
-  segment->len += NET_ROUTE_HEADERS;
-  segment->total += NET_ROUTE_HEADERS;
   memcpy(head, route->head, NET_ROUTE_HEADERS); /* of a length known here: inline */
+  total += NET_IPV4_LEN;
   head[NET_ETHER_LEN + 1] = tos;
   net_put32(head + NET_ETHER_LEN + 2, total << 16 | id);
   net_put16(head + NET_ETHER_LEN + 10,
             (uint16_t)~net_sum_fold(route->ip_sum + tos + total + id));
+}
+
+static inline void head6(const struct net_route *route, uint8_t tos, uint32_t total,
+                         uint8_t *head)
+{
+  memcpy(head, route->head, NET_ROUTE_HEADERS6);
+  head[NET_ETHER_LEN] |= tos >> 4;
+  head[NET_ETHER_LEN + 1] |= (uint8_t)(tos << 4);
+  net_put16(head + NET_ETHER_LEN + 4, total);
+}
+
+void net_route_head(struct net_stack *s, const struct net_route *route, uint8_t tos,
+                    uint32_t total, uint8_t *head)
+{
+  net_neighbour_used(route->hop, s->now);
+  if (route->head_len == NET_ROUTE_HEADERS)
+    head4(route, tos, 0, total, head);
+  else
+    head6(route, tos, total, head);
+}
+
+int net_route_pass(struct net_stack *s, const struct net_route *route, uint8_t tos,
+                   uint16_t id, struct lwt_buf *segment)
+{
+  uint32_t total = segment->total;
+
+  segment->data -= NET_ROUTE_HEADERS;
+  segment->len += NET_ROUTE_HEADERS;
+  segment->total += NET_ROUTE_HEADERS;
+  head4(route, tos, id, total, segment->data);
   net_neighbour_used(route->hop, s->now);
   s->stats.ip_tx++;
   return net_ether_transmit(route->nif, segment);
@@ -125,7 +150,6 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
                    struct lwt_buf *segment)
 {
   uint32_t head_len = route->head_len, total = segment->total;
-  uint8_t *head;
 
   if (total + head_len - NET_ETHER_LEN > route->mtu && !(segment->flags & LWT_BUF_GSO)) {
     s->stats.ip_too_big++;
@@ -138,11 +162,7 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
   segment->data -= head_len;
   segment->len += head_len;
   segment->total += head_len;
-  head = segment->data;
-  memcpy(head, route->head, head_len);
-  head[NET_ETHER_LEN] |= tos >> 4;
-  head[NET_ETHER_LEN + 1] |= (uint8_t)(tos << 4);
-  net_put16(head + NET_ETHER_LEN + 4, total);
+  head6(route, tos, total, segment->data);
   net_neighbour_used(route->hop, s->now);
   s->stats.ip_tx++;
   return net_ether_transmit(route->nif, segment);

@@ -61,6 +61,11 @@ int net_route_send(struct net_stack *s, const struct net_route *route,
                    uint16_t csum_offset, uint8_t tos, uint16_t id,
                    struct lwt_buf *segment);
 
+/* The headers in front of a segment of total bytes, route->head_len of them, for many
+ * of TCP that are sent now and are alike. */
+void net_route_head(struct net_stack *s, const struct net_route *route, uint8_t tos,
+                    uint32_t total, uint8_t *head);
+
 /* The same over a plain route for a segment that is not too long, its sum done. */
 int net_route_pass(struct net_stack *s, const struct net_route *route, uint8_t tos,
                    uint16_t id, struct lwt_buf *segment);

@@ -31,6 +31,7 @@
  *   tcp_pace.c      windows spread over round trips
  *   tcp_output.c    what to send now
  *   tcp_segment.c   one segment made and sent
+ *   tcp_cut.c       many at once, for a device that does not cut them
  *   tcp_timer.c     retransmission, persist, delayed ACK, keep-alive
  *   tcp_sendq.c     bytes to send and not acknowledged
  *   tcp_recvq.c     bytes to read; bytes that came out of order
@@ -195,7 +196,7 @@ struct tcp_conn {
   uint32_t snd_max;         /* > snd_nxt after a rewind */
   uint32_t snd_wnd, snd_wl1, snd_wl2, max_wnd;
   uint32_t mss;             /* payload of a full segment, options deducted */
-  uint32_t burst;           /* bytes that the device cuts into segments of mss */
+  uint32_t burst;           /* bytes sent at once, cut into segments of mss below */
   uint32_t peer_mss;        /* what the peer said */
   uint32_t path_mss;        /* what seems to arrive (tcp_path.c); 0: all does */
   uint32_t path_high;       /* what is larger does not arrive; 0: not known */
@@ -506,8 +507,15 @@ uint16_t net_tcp_window(struct tcp_conn *c);
 /* Whether the peer should be told of the window after a read. */
 int net_tcp_window_update_due(const struct tcp_conn *c);
 
-/* Send [seq, seq + len) with flags.  Returns 0, or why it was not sent. */
-int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags);
+/* Send [seq, seq + *len) with flags.  New data may be more than one segment, then a
+ * multiple of mss, which the device cuts, or we do (tcp_cut.c); flags has FIN only for
+ * the last of it.  Returns 0, or why it was not sent; *len: what was, which may be less
+ * in both cases, and the FIN is then not. */
+int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *len, uint8_t flags);
+/* The part of it that cuts: *len bytes from r->seq on behind headers like r, over
+ * c->route, which is there.  The same. */
+int net_tcp_send_cut(struct tcp_conn *c, const struct tcp_repr *r, uint8_t tos,
+                     uint32_t *len);
 /* Send len <= TCP_INLINE_MAX new bytes, at snd_nxt, of a connection for which
  * net_tcp_is_plain(), and which has nothing else to say.  The same. */
 int net_tcp_send_few(struct tcp_conn *c, const uint8_t *bytes, uint32_t len);

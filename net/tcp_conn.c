@@ -75,14 +75,10 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   return c;
 }
 
-/* What the device takes at once: whole segments, in one IP packet. */
+/* Whole segments, in one IP packet if the device cuts them. */
 static uint32_t burst(const struct tcp_conn *c)
 {
-  uint32_t need = LWT_NETIF_TX_CSUM |
-                  (c->remote.family == 6 ? LWT_NETIF_TX_TSO6 : LWT_NETIF_TX_TSO4);
-
-  if (net_ip_is_local(c->stack, &c->remote) ||
-      (net_ip_offloads(c->stack, &c->local, &c->remote) & need) != need)
+  if (net_ip_is_local(c->stack, &c->remote))
     return c->mss;
   return (65535 - 60 - TCP_HEADER_MAX) / c->mss * c->mss;
 }

@@ -83,7 +83,7 @@ static void advance(struct tcp_conn *c, uint32_t n, int fin)
 
   if (!c->timing && c->snd_nxt == c->snd_max) {
     c->timing = 1;
-    c->rtt_seq = c->snd_nxt + n;
+    c->rtt_seq = c->snd_nxt + (n < c->mss ? n : c->mss); /* the first segment */
     c->rtt_time = now;
   }
   if (c->persist || c->t_rexmit == LWT_NEVER) {
@@ -112,7 +112,7 @@ static int resend(struct tcp_conn *c, uint32_t seq, uint32_t len)
     data = end - seq;
     flags = TCP_FIN;
   }
-  code = net_tcp_send_data(c, seq, data, flags);
+  code = net_tcp_send_data(c, seq, &data, flags);
   if (code)
     return code;
   c->stack->stats.tcp_retransmits++;
@@ -153,7 +153,7 @@ static int may_send_small(const struct tcp_conn *c, uint32_t len, uint32_t avail
   return c->nodelay || seq_le(c->snd_small, c->snd_una);
 }
 
-/* Bytes of the next segment, or of the next few for a device that cuts them. */
+/* Bytes of the next segment, or of the next few, to be cut. */
 static uint32_t next_len(const struct tcp_conn *c, uint32_t avail, uint32_t room,
                          uint32_t pipe)
 {
@@ -170,8 +170,8 @@ static uint32_t next_len(const struct tcp_conn *c, uint32_t avail, uint32_t room
 static void send_new(struct tcp_conn *c, uint32_t pipe)
 {
   uint32_t end = net_tcp_sendq_end(&c->sq), edge = c->snd_una + c->snd_wnd;
-  uint32_t avail, room, len;
-  int fin, paced;
+  uint32_t avail, room, len, sent;
+  int fin, paced, code;
 
   while (seq_le(c->snd_nxt, end)) {
     avail = end - c->snd_nxt;
@@ -194,14 +194,23 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
     if (c->snd_nxt == c->snd_una && c->last_send &&
         c->stack->now - c->last_send > net_tcp_rto(c))
       net_tcp_cc_idle(c);
-    if (net_tcp_send_data(c, c->snd_nxt, len, fin ? TCP_FIN : 0))
+    if (paced && len > c->mss && len > c->pace_credit) {
+      len = ((uint32_t)c->pace_credit + c->mss - 1) / c->mss * c->mss;
+      fin = 0;
+    }
+    sent = len;
+    code = net_tcp_send_data(c, c->snd_nxt, &sent, fin ? TCP_FIN : 0);
+    if (code && !sent)
       return;
-    if (len < c->mss)
-      c->snd_small = c->snd_nxt + len;
-    advance(c, len + (uint32_t)fin, fin);
-    pipe += len + (uint32_t)fin;
+    fin = fin && sent == len;
+    if (sent < c->mss)
+      c->snd_small = c->snd_nxt + sent;
+    advance(c, sent + (uint32_t)fin, fin);
+    pipe += sent + (uint32_t)fin;
     if (paced)
-      c->pace_credit -= len;
+      c->pace_credit -= sent;
+    if (code)
+      return;
   }
 }
 
@@ -330,14 +339,15 @@ void net_tcp_output_probe(struct tcp_conn *c)
   len = avail < c->snd_wnd ? avail : c->snd_wnd;
   len = len < c->mss ? len : c->mss;
   if (len) {
-    if (!net_tcp_send_data(c, c->snd_nxt, len, 0))
+    if (!net_tcp_send_data(c, c->snd_nxt, &len, 0))
       advance(c, len, 0);
     return;
   }
   fin = !avail && seq_ge(c->snd_nxt, edge) && c->fin;
   if (!avail && !fin)
     return;
-  if (net_tcp_send_data(c, c->snd_nxt, avail ? 1 : 0, fin ? TCP_FIN : 0))
+  len = avail ? 1 : 0;
+  if (net_tcp_send_data(c, c->snd_nxt, &len, fin ? TCP_FIN : 0))
     return;
   net_tcp_sent_push(c, c->snd_nxt + 1, 0);
   c->snd_nxt++;
@@ -351,7 +361,7 @@ int net_tcp_output_sized(struct tcp_conn *c, uint32_t len)
   int code;
 
   c->mss = len; /* else the device would cut it */
-  code = net_tcp_send_data(c, c->snd_nxt, len, 0);
+  code = net_tcp_send_data(c, c->snd_nxt, &len, 0);
   net_tcp_conn_mss(c);
   if (code)
     return 0;
@@ -369,7 +379,7 @@ int net_tcp_output_tail(struct tcp_conn *c, int *again)
   *again = 0;
   if (seq_le(c->snd_nxt, end) && len && seq_le(c->snd_nxt + c->mss, edge)) {
     len = len < c->mss ? len : c->mss;
-    if (net_tcp_send_data(c, c->snd_nxt, len, 0))
+    if (net_tcp_send_data(c, c->snd_nxt, &len, 0))
       return 0;
     if (len < c->mss)
       c->snd_small = c->snd_nxt + len;

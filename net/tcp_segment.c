@@ -154,12 +154,33 @@ static struct lwt_buf *make_data(struct tcp_conn *c, const struct tcp_repr *r,
   return segment;
 }
 
-int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
+/* What len > mss bytes are cut into segments by: the device (0), or us (1).  Fewer where
+ * nobody can. */
+static int cuts(struct tcp_conn *c, uint32_t *len)
 {
+  uint32_t need = LWT_NETIF_TX_CSUM |
+                  (c->remote.family == 6 ? LWT_NETIF_TX_TSO6 : LWT_NETIF_TX_TSO4);
+  struct net_stack *s = c->stack;
+
+  if ((net_ip_offloads(s, &c->local, &c->remote) & need) == need)
+    return 0;
+  if (!c->urgent_out &&
+      net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
+    return 1;
+  *len = c->mss;
+  return 0;
+}
+
+int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *sent, uint8_t flags)
+{
+  uint32_t len = *sent;
+  int code, cut = len > c->mss && cuts(c, &len);
   struct tcp_repr r;
   uint8_t tos = 0;
-  int code;
 
+  if (len < *sent)
+    flags &= (uint8_t)~TCP_FIN;
+  *sent = len;
   if (len && seq + len == net_tcp_sendq_end(&c->sq)) /* MUST-61 */
     flags |= TCP_PSH;
   if (c->ecn_on && len && seq == c->snd_max && !c->persist) { /* 6.1.5: new data only */
@@ -171,18 +192,23 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     r.flags |= TCP_URG;
     r.urgent = (uint16_t)(c->snd_up - seq < 0xffff ? c->snd_up - seq : 0xffff);
   }
-  code = outcome(c, transmit_of(c, tos, make_data(c, &r, len)));
-  if (code)
+  if (cut) {
+    code = outcome(c, net_tcp_send_cut(c, &r, tos | c->tos, sent));
+  } else {
+    code = outcome(c, transmit_of(c, tos, make_data(c, &r, len)));
+    *sent = code ? 0 : len;
+  }
+  if (code && !*sent)
     return code;
   if (tos)
     c->ecn_cwr = 0;
-  if (c->log)
+  if (c->log && !cut)
     net_tcp_log_event(c, seq_lt(seq, c->snd_max) ? TCP_LOG_RESEND : TCP_LOG_SEND,
                       seq - c->iss, seq + len + !!(flags & TCP_FIN) - c->iss);
   if (!c->reass.head && c->dsack.start == c->dsack.end) /* else SACK blocks are due */
     acknowledged(c);
   c->last_send = c->stack->now;
-  return 0;
+  return code;
 }
 
 /* The sum comes from the numbers and not from the bytes that were just written, which
