@@ -6,9 +6,15 @@
  * begun cannot be cancelled: its promise leaves it behind, and it holds its
  * entry and the directory until it is through.
  *
- * Small files stay open for a while, as many as KEPT at most: what is asked for again
- * takes one call to see that the path still leads to that very file, unchanged, instead
- * of three.  An unlinked one may keep its KEPT_SIZE bytes on the disk so long.
+ * Small files stay open for a while, as many as KEPT at most, each KEPT_SIZE bytes or
+ * less.  What is asked for again takes one call to see that the file has not changed
+ * (replacing or removing it changes it, too), instead of three; that the path still
+ * leads to it, which directories and links on the way decide, is looked at after a
+ * while (lwt__content_times).  An unlinked one may keep its bytes on the disk so long.
+ *
+ * The second time its bytes are kept in memory, too, if the last change was so long ago
+ * that the next one must have another time.  (Who writes through a mapping changes the
+ * time late, as mmap(2) says.)
  */
 #define _GNU_SOURCE /* preadv2, O_PATH */
 #include "unix.h"
@@ -19,11 +25,14 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_PAGES 32 /* at a time */
 #define KEPT 32u
 #define KEPT_SIZE (64u << 10)
+
+struct lwt__content_times lwt__content_times = { .settled = 2, .path = 100 };
 
 struct content {
   struct lwt_content content;
@@ -39,6 +48,9 @@ struct entry {
   struct content *content;
   struct lwt__file file;
   unsigned refs;
+  uint8_t again;         /* it was asked for twice */
+  uint64_t seen;         /* when the path led to it, uv_now() */
+  struct lwt_buf *bytes; /* all of it, or NULL */
   char path[];
 };
 
@@ -76,6 +88,7 @@ static void entry_unref(struct entry *e)
 {
   if (--e->refs)
     return;
+  lwt_buf_free(e->bytes);
   close(e->file.fd);
   content_unref(e->content);
   lwt__free(e);
@@ -195,6 +208,9 @@ static struct entry *entry_new(struct content *c, const struct lwt__file *file,
   e->content = c;
   e->file = *file;
   e->refs = 1;
+  e->again = 0;
+  e->seen = 0;
+  e->bytes = NULL;
   memcpy(e->path, path, size);
   c->refs++;
   keep(c, e);
@@ -249,6 +265,20 @@ static lwt_t *open_in_pool(struct content *c, const char *path)
   return p;
 }
 
+/* Whether what is kept for path is still what is there. */
+static int holds(struct content *c, struct entry *e, const char *path)
+{
+  struct lwt_unix *u = lwt__unix_here();
+  uint64_t now = u ? uv_now(u->loop) : 0;
+
+  if (strcmp(e->path, path) != 0)
+    return 0;
+  if (e->seen && now - e->seen < lwt__content_times.path)
+    return lwt__same_file(-1, NULL, &e->file);
+  e->seen = now;
+  return lwt__same_file(c->dir, path, &e->file);
+}
+
 static lwt_entry_p *content_open(struct lwt_content *content, const char *path)
 {
   struct content *c = content_of(content);
@@ -256,7 +286,8 @@ static lwt_entry_p *content_open(struct lwt_content *content, const char *path)
   struct lwt__file file;
   int error;
 
-  if (e && !strcmp(e->path, path) && lwt__same_file(c->dir, path, &e->file)) {
+  if (e && holds(c, e, path)) {
+    e->again = 1;
     e->refs++;
     return (lwt_entry_p *)lwt_return_owned(e, drop_entry);
   }
@@ -362,6 +393,34 @@ static ssize_t read_cached(struct entry *e, struct lwt_buf *chain, uint64_t offs
 #endif
 }
 
+/* Whether a change from now on gives another time than the last. */
+static int settled(const struct lwt__file *file)
+{
+  struct timespec now;
+
+  return !clock_gettime(CLOCK_REALTIME_COARSE, &now) &&
+    now.tv_sec - file->changed.tv_sec >= lwt__content_times.settled;
+}
+
+/* All of a small file into memory, if that takes no disk. */
+static void remember(struct entry *e)
+{
+#ifdef RWF_NOWAIT
+  struct iovec all = { NULL, (size_t)e->file.size };
+
+  if (e->file.size > KEPT_SIZE || e->content->no_nowait || !settled(&e->file) ||
+      !(all.iov_base = lwt__alloc(all.iov_len)))
+    return;
+  if (preadv2(e->file.fd, &all, 1, 0, RWF_NOWAIT) == (ssize_t)all.iov_len)
+    e->bytes = lwt_buf_foreign(all.iov_base, (uint32_t)all.iov_len, lwt__free,
+                               all.iov_base);
+  if (!e->bytes)
+    lwt__free(all.iov_base);
+#else
+  (void)e;
+#endif
+}
+
 static lwt_content_buf_p *content_read(struct lwt_content *content,
                                        struct lwt_entry *entry, uint64_t offset,
                                        size_t len)
@@ -379,8 +438,14 @@ static lwt_content_buf_p *content_read(struct lwt_content *content,
     len = READ_PAGES * LWT_PAGE_SIZE;
   if (len > entry->size - offset)
     len = (size_t)(entry->size - offset);
-  if (!(chain = lwt_buf_chain(0, (uint32_t)len)))
+  if (e->again && !e->bytes)
+    remember(e);
+  chain = e->bytes ? lwt_buf_slice(e->bytes, (uint32_t)offset, (uint32_t)len)
+                   : lwt_buf_chain(0, (uint32_t)len);
+  if (!chain)
     return lwt_content_buf_p_fail(LWT_ENOMEM, "content_read");
+  if (e->bytes)
+    return (lwt_content_buf_p *)lwt_return_owned(chain, drop_chain);
   got = read_cached(e, chain, offset);
   if (got <= 0)
     return (lwt_content_buf_p *)read_in_pool(e, chain, offset);

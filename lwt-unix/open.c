@@ -142,6 +142,7 @@ static int examine(struct lwt__file *file)
   file->dev = st.st_dev;
   file->ino = st.st_ino;
   file->mode = st.st_mode;
+  file->nlink = st.st_nlink;
   file->changed = st.st_ctim;
   return 0;
 }
@@ -153,8 +154,10 @@ int lwt__same_file(int dir, const char *path, const struct lwt__file *file)
 {
   struct stat st;
 
-  return !fstatat(dir, path, &st, 0) && st.st_dev == file->dev &&
-    st.st_ino == file->ino && st.st_mode == file->mode && etag_of(&st) == file->etag &&
+  if (path ? fstatat(dir, path, &st, 0) : fstat(file->fd, &st))
+    return 0;
+  return st.st_dev == file->dev && st.st_ino == file->ino && st.st_mode == file->mode &&
+    st.st_nlink == file->nlink && etag_of(&st) == file->etag &&
     st.st_ctim.tv_sec == file->changed.tv_sec &&
     st.st_ctim.tv_nsec == file->changed.tv_nsec;
 }

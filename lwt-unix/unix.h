@@ -191,14 +191,22 @@ struct lwt__file {
   dev_t dev; /* which file it is */
   ino_t ino;
   mode_t mode;
+  nlink_t nlink;
   struct timespec changed;
 };
 /* Open the regular file at path below the directory dir.  cached: only if that
  * needs no disk (else LWT_EAGAIN).  Returns 0, or the error.  Any thread. */
 int lwt__open_beneath(int dir, const char *path, int cached, struct lwt__file *file);
-/* Whether path still leads to that file, which is open, and nothing of it has changed. */
+/* Whether path still leads to that file, which is open, and nothing of it has changed;
+ * path NULL: the latter. */
 int lwt__same_file(int dir, const char *path, const struct lwt__file *file);
 /* The kernel has no openat2(), or a test wants to do without. */
 extern int lwt__no_openat2 __attribute__((visibility("hidden")));
+/* Of a content, set by tests: seconds after a change that a file is kept in memory, and
+ * milliseconds after which its path is looked at again. */
+extern struct lwt__content_times {
+  int64_t settled;
+  uint64_t path;
+} lwt__content_times __attribute__((visibility("hidden")));
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unix.h>
 
 static char dir[] = "/tmp/lwt-content-XXXXXX";
@@ -288,6 +289,118 @@ static void kept(void)
   content = before;
 }
 
+/* The file name with len bytes of pattern 5 + shift, changed at another time. */
+static void rewrite(const char *name, size_t len, int shift)
+{
+  struct timespec times[2] = { { 1700000002 + shift, 0 }, { 1700000002 + shift, 0 } };
+  uint8_t *bytes = malloc(len);
+  int fd = open(path_of(name), O_CREAT | O_WRONLY, 0644);
+
+  memset(bytes, 'a' + shift, len);
+  if (fd < 0 || write(fd, bytes, len) != (ssize_t)len || futimens(fd, times))
+    printf("Bail out! cannot write %s\n", path_of(name));
+  close(fd);
+  free(bytes);
+}
+
+/* Opens path and reads all but its first byte: the number of slices, or 0 if what is
+ * read is not len - 1 bytes of that letter. */
+static int slices_of(const char *path, size_t len, int letter)
+{
+  struct lwt_entry *e;
+  struct lwt_buf *chain = NULL, *slice;
+  void *value = NULL;
+  int n = 0, bad = 0;
+  size_t i;
+
+  if (opened(path, &e))
+    return 0;
+  if (lwt_run_value(LWT_UNTYPED(content->ops->read(content, e, 1, len)), &value).code == 0)
+    chain = value;
+  for (slice = chain; slice; slice = slice->next, n++)
+    for (i = 0; i < slice->len; i++)
+      bad += slice->data[i] != letter;
+  bad += !chain || chain->total != len - 1;
+  lwt_buf_free(chain);
+  content->ops->close(content, e);
+  return bad ? 0 : n;
+}
+
+/* Whether the file system reads from memory only, if asked to. */
+static int reads_cached(const char *name)
+{
+  char byte;
+  struct iovec iov = { &byte, 1 };
+  int fd = open(path_of(name), O_RDONLY), ok = preadv2(fd, &iov, 1, 0, RWF_NOWAIT) == 1;
+
+  close(fd);
+  return ok;
+}
+
+static void swap_directories(void)
+{
+  char from[512], to[512];
+
+  snprintf(from, sizeof from, "%s/root/sub", dir);
+  snprintf(to, sizeof to, "%s/root/gone", dir);
+  is_int(rename(from, to), 0, "that is renamed");
+  is_int(error_of("sub/deep"), LWT_ENOENT, "is not there");
+  is_int(rename(path_of("root/other"), from), 0, "another one of its name");
+  ok(slices_of("sub/deep", 10000, 'd') > 0, "has its own file");
+  is_int(rename(from, path_of("root/other")), 0, "back");
+  is_int(rename(to, from), 0, "and back");
+}
+
+/* What was asked for twice, and is old enough, is in memory; its file is looked at. */
+static void remembered(void)
+{
+  struct lwt__content_times times = lwt__content_times;
+  struct lwt_content *before = content;
+  struct lwt_entry *e;
+  void *value = NULL;
+
+  is_int(lwt_platform_content(path_of("root"), &content), 0, "another content");
+  rewrite("root/page10", 10000, 0);
+  if (!reads_cached("root/page10")) {
+    skip("the file system cannot RWF_NOWAIT", "what is kept in memory");
+    unlink(path_of("root/page10"));
+    is_int(lwt_run(content->ops->free(content)), 0, "the end");
+    content = before;
+    return;
+  }
+  ok(slices_of("page10", 10000, 'a') > 1 && slices_of("page10", 10000, 'a') > 1,
+     "a file that was changed just now is in pages each time");
+  lwt__content_times.settled = -1000;
+  is_int(slices_of("page10", 10000, 'a'), 1, "an old one in memory, in one piece");
+  is_int(opened("page10", &e), 0, "open");
+  rewrite("root/page10", 10000, 1);
+  is_int(lwt_run_value(LWT_UNTYPED(content->ops->read(content, e, 9999, 10)), &value).code,
+         0, "read");
+  ok(value && *((struct lwt_buf *)value)->data == 'a',
+     "what was opened before it was rewritten is as it was");
+  lwt_buf_free(value);
+  content->ops->close(content, e);
+  ok(slices_of("page10", 10000, 'b') > 1, "then it is read anew");
+  is_int(slices_of("page10", 10000, 'b'), 1, "and kept again");
+  rewrite("root/sub/deep", 10000, 2);
+  if (mkdir(path_of("root/other"), 0755))
+    printf("Bail out! cannot make a directory\n");
+  rewrite("root/other/deep", 10000, 3);
+  lwt__content_times.path = 0;
+  ok(slices_of("sub/deep", 10000, 'c') && slices_of("sub/deep", 10000, 'c'),
+     "in a directory");
+  swap_directories();
+  unlink(path_of("root/sub/deep"));
+  unlink(path_of("root/page10"));
+  is_int(error_of("page10"), LWT_ENOENT, "removed");
+  unlink(path_of("root/other/deep"));
+  rmdir(path_of("root/other"));
+  file("root/sub/deep", 7);
+  is_int(lwt_run(content->ops->free(content)), 0, "the end");
+  lwt__content_times = times;
+  content = before;
+}
+
 static void all(void)
 {
   struct lwt_content *none;
@@ -308,6 +421,7 @@ static void all(void)
   tags();
   shrink();
   kept();
+  remembered();
   is_int(opened("small", &e), 0, "open");
   is_int(get(e, 0, 0, &bad), LWT_EINVAL, "read nothing");
   content->ops->close(content, e);
