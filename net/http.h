@@ -42,10 +42,18 @@ struct net_http_framing {
   int chunked;    /* out */
 };
 
-/* Decide how, and finish the head.  time: of the Date field, 0: none. */
+/* Decide how, and finish the head.  date: of the Date field, LWT_HTTP_DATE - 1
+ * characters, NULL: none. */
 void net_http_frame_response(struct lwt_http_response *response,
                              struct net_http_framing *framing, int head_only,
-                             const char *server, int64_t time);
+                             const char *server, const char *date);
+
+/* lwt_http_add() of n and len bytes that are known to be a name, and not of a field
+ * that the server sends itself, and a value.  Returns 0 or LWT_ENOBUFS. */
+int net_http_add(struct lwt_http_response *response, const char *name, size_t n,
+                 const char *value, size_t len);
+#define NET_HTTP_ADD(response, literal, value, len) \
+  net_http_add(response, literal, sizeof(literal) - 1, value, len)
 
 /* ---- The server --------------------------------------------------------- */
 
@@ -65,10 +73,14 @@ struct net_http_server {
   lwt_t *emptied;
   struct lwt_error failed; /* of the listener */
   char allow[64]; /* the methods, as a field value */
+  int64_t date_time; /* that date is of */
+  char date[LWT_HTTP_DATE];
 };
 
 /* Unix seconds; 0 if there is no clock. */
 int64_t net_http_time(const struct net_http_server *server);
+/* That time as a date, good until the next call; NULL if it is 0. */
+const char *net_http_date(struct net_http_server *server, int64_t time);
 
 /* Called when a connection has ended and was unlinked. */
 void net_http_conn_gone(struct net_http_server *server);

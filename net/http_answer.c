@@ -174,7 +174,8 @@ static lwt_t *send_response(struct net_http_conn *c, struct lwt_http_response *r
   struct lwt_buf *head = r->head;
 
   net_http_frame_response(r, &f, c->head.method == LWT_HTTP_HEAD,
-                          c->server->o.server, net_http_time(c->server));
+                          c->server->o.server,
+                          net_http_date(c->server, net_http_time(c->server)));
   c->keep_alive = f.keep_alive;
   r->head = NULL;
   return LWT_GO_OR(struct send, send_step, send_drop, .c = c, .r = r,

@@ -165,7 +165,8 @@ static int begin_request(struct net_http_conn *c, int len)
 const char *lwt_http_get(const struct lwt_http_request *rq, const char *name)
 {
   for (size_t i = 0; i < rq->n_fields; i++)
-    if (net_http_is(rq->fields[i].name, strlen(rq->fields[i].name), name))
+    if (((rq->fields[i].name[0] ^ name[0]) & ~('a' ^ 'A')) == 0 &&
+        net_http_is(rq->fields[i].name, strlen(rq->fields[i].name), name))
       return rq->fields[i].value;
   return NULL;
 }

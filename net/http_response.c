@@ -8,8 +8,6 @@
  */
 #include "http.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,21 +72,61 @@ const char *lwt_http_reason(int status)
 }
 
 /* Append to the head; what is written was measured before. */
-__attribute__((format(printf, 2, 3))) static void
-put(struct lwt_http_response *r, const char *format, ...)
+static void put(struct lwt_http_response *r, const char *text, size_t len)
 {
   struct lwt_buf *head = r->head;
-  size_t room = HEAD_BYTES - head->len;
-  va_list ap;
-  int n;
 
-  va_start(ap, format);
-  n = vsnprintf((char *)head->data + head->len, room, format, ap);
-  va_end(ap);
-  if (n < 0 || (size_t)n >= room)
+  if (len > HEAD_BYTES - head->len)
     abort();
-  head->len += (uint32_t)n;
+  memcpy(head->data + head->len, text, len);
+  head->len += (uint32_t)len;
   head->total = head->len;
+}
+
+static void put_field(struct lwt_http_response *r, const char *name, size_t n,
+                      const char *value, size_t len)
+{
+  put(r, name, n);
+  put(r, ": ", 2);
+  put(r, value, len);
+  put(r, "\r\n", 2);
+}
+
+#define PUT(r, literal) put(r, literal, sizeof(literal) - 1)
+#define PUT_FIELD(r, literal, value, len) \
+  put_field(r, literal, sizeof(literal) - 1, value, len)
+
+/* The digits of number, at the end of text; returns how many. */
+static size_t digits_of(char text[20], uint64_t number)
+{
+  size_t n = 0;
+
+  do
+    text[20 - ++n] = (char)('0' + number % 10);
+  while (number /= 10);
+  return n;
+}
+
+static void put_number(struct lwt_http_response *r, const char *name, size_t len,
+                       uint64_t number)
+{
+  char text[20];
+  size_t n = digits_of(text, number);
+
+  put_field(r, name, len, text + 20 - n, n);
+}
+
+static void put_status(struct lwt_http_response *r)
+{
+  const char *reason = lwt_http_reason(r->status);
+  char text[20];
+
+  digits_of(text, (uint64_t)r->status); /* three */
+  PUT(r, "HTTP/1.1 ");
+  put(r, text + 17, 3);
+  PUT(r, " ");
+  put(r, reason, strlen(reason));
+  PUT(r, "\r\n");
 }
 
 struct lwt_http_response *lwt_http_response_new(int status)
@@ -106,7 +144,7 @@ struct lwt_http_response *lwt_http_response_new(int status)
     return NULL;
   }
   r->head->len = r->head->total = 0;
-  put(r, "HTTP/1.1 %d %s\r\n", r->status, lwt_http_reason(r->status));
+  put_status(r);
   return r;
 }
 
@@ -131,6 +169,17 @@ void lwt_http_response_free(void *response)
   lwt__free(r);
 }
 
+int net_http_add(struct lwt_http_response *r, const char *name, size_t n,
+                 const char *value, size_t len)
+{
+  if (len > NET_HTTP_FIELD_BYTES || n > NET_HTTP_FIELD_BYTES ||
+      r->field_bytes + n + len + 4 > NET_HTTP_FIELD_BYTES)
+    return LWT_ENOBUFS;
+  r->field_bytes += (uint32_t)(n + len + 4);
+  put_field(r, name, n, value, len);
+  return 0;
+}
+
 int lwt_http_add(struct lwt_http_response *r, const char *name,
                  const char *value)
 {
@@ -141,12 +190,7 @@ int lwt_http_add(struct lwt_http_response *r, const char *name,
   for (size_t i = 0; i < sizeof own_fields / sizeof *own_fields; i++)
     if (net_http_is(name, n, own_fields[i]))
       return LWT_EINVAL;
-  if (len > NET_HTTP_FIELD_BYTES || n > NET_HTTP_FIELD_BYTES ||
-      r->field_bytes + n + len + 4 > NET_HTTP_FIELD_BYTES)
-    return LWT_ENOBUFS;
-  r->field_bytes += (uint32_t)(n + len + 4);
-  put(r, "%s: %s\r\n", name, value);
-  return 0;
+  return net_http_add(r, name, n, value, len);
 }
 
 void lwt_http_set_body(struct lwt_http_response *r, struct lwt_buf *chain)
@@ -228,10 +272,9 @@ struct lwt_http_response *lwt_http_page(int status)
 
 void net_http_frame_response(struct lwt_http_response *r,
                              struct net_http_framing *f, int head_only,
-                             const char *server, int64_t time)
+                             const char *server, const char *date)
 {
   int bodiless = r->status == 204 || r->status == 304;
-  char date[LWT_HTTP_DATE];
 
   f->body = !bodiless && !head_only;
   f->chunked = 0;
@@ -241,17 +284,17 @@ void net_http_frame_response(struct lwt_http_response *r,
     else if (!head_only)
       f->keep_alive = 0;
   }
-  if (time > 0)
-    put(r, "Date: %s\r\n", lwt_http_date_format(date, time));
+  if (date)
+    PUT_FIELD(r, "Date", date, LWT_HTTP_DATE - 1);
   if (server)
-    put(r, "Server: %s\r\n", server);
+    PUT_FIELD(r, "Server", server, strlen(server));
   if (f->chunked)
-    put(r, "Transfer-Encoding: chunked\r\n");
+    PUT(r, "Transfer-Encoding: chunked\r\n");
   else if (!bodiless && r->length != LWT_HTTP_UNKNOWN)
-    put(r, "Content-Length: %" PRIu64 "\r\n", r->length);
+    put_number(r, "Content-Length", 14, r->length);
   if (!f->keep_alive)
-    put(r, "Connection: close\r\n");
+    PUT(r, "Connection: close\r\n");
   else if (f->minor == 0)
-    put(r, "Connection: keep-alive\r\n");
-  put(r, "\r\n");
+    PUT(r, "Connection: keep-alive\r\n");
+  PUT(r, "\r\n");
 }

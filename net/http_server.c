@@ -67,6 +67,16 @@ int64_t net_http_time(const struct net_http_server *s)
   return s->o.wallclock ? s->o.wallclock() / 1000000000 : 0;
 }
 
+const char *net_http_date(struct net_http_server *s, int64_t time)
+{
+  if (time <= 0)
+    return NULL;
+  if (s->date_time != time)
+    lwt_http_date_format(s->date, time);
+  s->date_time = time;
+  return s->date;
+}
+
 void net_http_conn_gone(struct net_http_server *s)
 {
   if (s->single) {

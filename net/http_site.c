@@ -58,8 +58,26 @@ struct site {
   struct lwt_entry *entry;
   struct lwt_error error;
   int status;
+  size_t etag_len;
   char etag[24];
 };
+
+static void set_etag(struct site *s)
+{
+  static const char digit[] = "0123456789abcdef";
+  uint64_t tag = s->entry->etag;
+  int shift = 0;
+  char *p = s->etag;
+
+  while (shift < 60 && tag >> (shift + 4))
+    shift += 4;
+  *p++ = '"';
+  for (; shift >= 0; shift -= 4)
+    *p++ = digit[tag >> shift & 15];
+  *p++ = '"';
+  *p = '\0';
+  s->etag_len = (size_t)(p - s->etag);
+}
 
 /* Whether etag is in a list of entity tags, or the list is "*".  Weak ones
  * (W/"...") count if weak. */
@@ -131,8 +149,8 @@ static int add_validators(const struct site *s, struct lwt_http_response *r)
   const char *cache = s->site->cache_control;
 
   lwt_http_date_format(date, now > 0 && mtime > now ? now : mtime);
-  return lwt_http_add(r, "ETag", s->etag) ||
-    lwt_http_add(r, "Last-Modified", date) ||
+  return NET_HTTP_ADD(r, "ETag", s->etag, s->etag_len) ||
+    NET_HTTP_ADD(r, "Last-Modified", date, LWT_HTTP_DATE - 1) ||
     (cache && lwt_http_add(r, "Cache-Control", cache));
 }
 
@@ -166,7 +184,7 @@ static int fill_ranges(struct site *s, struct lwt_http_response *r,
   if (n > 1)
     return net_http_set_ranges(r, s->site->content, take_entry(s), ranges, n,
                                type);
-  return lwt_http_add(r, "Content-Type", type) ||
+  return NET_HTTP_ADD(r, "Content-Type", type, strlen(type)) ||
     add_range(r, ranges, s->entry->size) ||
     lwt_http_set_entry(r, s->site->content, take_entry(s), ranges->first,
                        ranges->last - ranges->first + 1);
@@ -174,9 +192,10 @@ static int fill_ranges(struct site *s, struct lwt_http_response *r,
 
 static int fill_whole(struct site *s, struct lwt_http_response *r)
 {
+  const char *type = lwt_http_type(s->name);
   uint64_t size = s->entry->size;
 
-  return lwt_http_add(r, "Content-Type", lwt_http_type(s->name)) ||
+  return NET_HTTP_ADD(r, "Content-Type", type, strlen(type)) ||
     lwt_http_set_entry(r, s->site->content, take_entry(s), 0, size);
 }
 
@@ -201,7 +220,7 @@ static struct lwt_http_response *respond(struct site *s)
     failed = 0;
   else
     failed = add_validators(s, r) ||
-      (status != 304 && lwt_http_add(r, "Accept-Ranges", "bytes")) ||
+      (status != 304 && NET_HTTP_ADD(r, "Accept-Ranges", "bytes", 5)) ||
       (status == 206 && fill_ranges(s, r, ranges, n)) ||
       (status == 200 && fill_whole(s, r));
   if (failed) {
@@ -308,7 +327,7 @@ LWT_STEP site_step(struct lwt_frame *frame)
     lwt_throw(s, LWT_ENOMEM, "http site");
   lwt_await_error(s, &s->error, &s->entry, open_entry(s, s->name));
   if (s->error.code == 0) {
-    snprintf(s->etag, sizeof s->etag, "\"%" PRIx64 "\"", s->entry->etag);
+    set_etag(s);
     r = respond(s);
   } else if (s->error.code == LWT_EISDIR) {
     r = redirect(s->rq);
