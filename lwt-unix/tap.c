@@ -7,11 +7,13 @@
  *
  * Receiving.  While somebody listens, the descriptor is watched; each event
  * reads up to RX_BATCH frames or RX_BYTES into pages and delivers them as one
- * queue.  A frame begins in a page of its own; the pages that a long one goes on
- * in are kept until one needs them, so that a short one does not pay for them.
+ * queue.  A frame begins in a page of its own.  What a long one has beyond that goes
+ * to one piece of memory and is copied; after that long ones are expected, and go on in
+ * pages that are kept until one needs them, until SHORTS frames came that were short:
+ * each piece of memory that is offered to the kernel costs, whether it is used or not.
  *
  * Offloads.  With IFF_VNET_HDR each frame is preceded by the header of virtio-net
- * (vnet.h).  What we send may always be unfinished then; what the kernel sends,
+ * (vnet.h), which lies before it in the same page.  What we send may always be unfinished then; what the kernel sends,
  * once it agreed to (TUNSETOFFLOAD).  Large UDP (UFO, USO) is not asked for: the
  * stack has no use for datagrams that are to be cut up.
  */
@@ -33,9 +35,11 @@
 #define SLICES 64 /* of a frame; more are copied together */
 #define ETH 14u
 #define VLAN 4u
+#define HEAD sizeof(struct virtio_net_hdr)
 #define LARGEST (ETH + VLAN + 65535u)
-#define FIRST (LWT_PAGE_SIZE - LWT_BUF_HEADROOM) /* of a frame, in its first page */
+#define FIRST (LWT_PAGE_SIZE - LWT_BUF_HEADROOM) /* bytes of a frame in its first page */
 #define SPARES ((LARGEST - FIRST + LWT_PAGE_SIZE - 1) / LWT_PAGE_SIZE)
+#define SHORTS 64u
 #define PLAIN ",plain" /* behind a name: no offloads */
 
 struct tap {
@@ -55,7 +59,9 @@ struct tap {
   size_t queued;
   uint32_t frame; /* longest that we take uncut, without VLAN tag */
   uint32_t largest; /* longest that comes, with it */
-  uint8_t vnet;     /* frames are preceded by its header */
+  uint8_t head;     /* bytes before each frame: virtio-net's header, or none */
+  uint8_t longs;    /* long frames are expected: so many short ones more */
+  uint8_t *beyond;  /* where a long frame that is not goes on; or NULL */
   struct lwt_buf *spare; /* pages that the next long frame goes on in */
   unsigned spares;       /* how many there are */
   char name[IFNAMSIZ];
@@ -90,24 +96,18 @@ static void die(struct tap *t)
 
 static ssize_t write_frame(struct tap *t, const struct lwt_buf *frame)
 {
-  struct virtio_net_hdr vnet;
-  struct iovec iov[1 + SLICES];
-  uint8_t linear[LARGEST];
+  struct iovec iov[SLICES];
+  uint8_t linear[HEAD + LARGEST];
   const struct lwt_buf *slice;
   ssize_t done;
-  int n = 0, first;
+  int n = 0;
 
-  if (t->vnet) {
-    lwt__vnet_of(&vnet, frame);
-    iov[n++] = (struct iovec){ &vnet, sizeof vnet };
-  }
-  first = n;
-  for (slice = frame; slice && n < 1 + SLICES; slice = slice->next)
+  for (slice = frame; slice && n < SLICES; slice = slice->next)
     iov[n++] = (struct iovec){ slice->data, slice->len };
   if (slice) {
-    iov[first].iov_base = linear;
-    iov[first].iov_len = lwt_buf_copy_out(frame, 0, linear, sizeof linear);
-    n = first + 1;
+    iov[0].iov_base = linear;
+    iov[0].iov_len = lwt_buf_copy_out(frame, 0, linear, sizeof linear);
+    n = 1;
   }
   do
     done = n == 1 ? write(t->fd, iov->iov_base, iov->iov_len) : writev(t->fd, iov, n);
@@ -143,7 +143,7 @@ static void flush(struct tap *t)
     dequeue(t);
     if (done >= 0) {
       t->netif.stats.tx_packets++;
-      t->netif.stats.tx_bytes += frame->total;
+      t->netif.stats.tx_bytes += frame->total - t->head;
     } else {
       t->netif.stats.tx_errors++; /* EIO: the interface is not up */
     }
@@ -180,9 +180,21 @@ static void on_prepare(uv_prepare_t *handle)
 
 static int too_long(const struct tap *t, const struct lwt_buf *frame)
 {
-  if (frame->flags & LWT_BUF_GSO && t->vnet)
+  if (frame->flags & LWT_BUF_GSO && t->head)
     return frame->total > LARGEST;
   return frame->total > t->frame;
+}
+
+/* The frame behind virtio-net's header, or NULL. */
+static struct lwt_buf *add_head(struct lwt_buf *frame)
+{
+  struct virtio_net_hdr head;
+
+  lwt__vnet_of(&head, frame);
+  frame = lwt_buf_push(frame, sizeof head);
+  if (frame)
+    memcpy(frame->data, &head, sizeof head);
+  return frame;
 }
 
 static int tap_send(struct lwt_netif *netif, struct lwt_buf *frame)
@@ -199,6 +211,8 @@ static int tap_send(struct lwt_netif *netif, struct lwt_buf *frame)
   } else if (t->queued == TX_QUEUE) {
     error = LWT_ENOBUFS;
     watch(t);
+  } else if (t->head && !(frame = add_head(frame))) {
+    error = LWT_ENOBUFS;
   }
   if (error) {
     t->netif.stats.tx_dropped++;
@@ -229,10 +243,10 @@ static lwt_t *tap_writable(struct lwt_netif *netif)
 /* Read a frame that nobody has room for: its header, or a byte. */
 static ssize_t skip_frame(struct tap *t)
 {
-  struct virtio_net_hdr head;
+  uint8_t head[HEAD];
 
   t->netif.stats.rx_dropped++;
-  return read(t->fd, &head, t->vnet ? sizeof head : 1);
+  return read(t->fd, head, t->head ? t->head : 1);
 }
 
 /* All pages that a frame may go on in.  0: no memory. */
@@ -251,15 +265,11 @@ static int keep_spares(struct tap *t)
   return 1;
 }
 
-/* len bytes were read into the first page and the spare ones: leave those that
- * were not needed. */
-static void take_spares(struct tap *t, struct lwt_buf *frame, uint32_t len)
+/* `left` bytes were read into the spare pages: leave those that were not needed. */
+static void take_spares(struct tap *t, struct lwt_buf *frame, uint32_t left)
 {
   struct lwt_buf **end = &frame->next;
-  uint32_t left = len > FIRST ? len - FIRST : 0;
 
-  frame->total = len;
-  frame->len = len - left;
   for (; left; left -= (*end)->len, end = &(*end)->next) {
     *end = t->spare;
     t->spare = t->spare->next;
@@ -270,29 +280,45 @@ static void take_spares(struct tap *t, struct lwt_buf *frame, uint32_t len)
   *end = NULL;
 }
 
-static ssize_t read_into(struct tap *t, struct virtio_net_hdr *vnet,
-                         struct lwt_buf *frame)
+/* len bytes of a frame were read.  Returns 0 or LWT_ENOMEM. */
+static int take_frame(struct tap *t, struct lwt_buf *frame, uint32_t len)
 {
-  struct iovec iov[3 + SPARES];
-  struct lwt_buf *page;
-  char more; /* longer than it may be */
-  ssize_t got;
-  int n = 0;
+  uint32_t left = len > FIRST ? len - FIRST : 0;
+  struct lwt_buf *tail;
 
-  if (!t->vnet && t->largest < FIRST) { /* one byte too many fits, too */
-    do
-      got = read(t->fd, frame->data, FIRST);
-    while (got < 0 && errno == EINTR);
-    return got;
+  frame->len = len - left;
+  frame->total = frame->len;
+  if (t->longs) {
+    take_spares(t, frame, left);
+    frame->total = len;
+    t->longs = (uint8_t)(left ? SHORTS : t->longs - 1u);
+  } else if (left) {
+    t->longs = SHORTS;
+    if (!(tail = lwt_buf_copy_in(0, t->beyond, left)))
+      return LWT_ENOMEM;
+    lwt_buf_append(frame, tail);
   }
-  if (t->vnet)
-    iov[n++] = (struct iovec){ vnet, sizeof *vnet };
-  iov[n++] = (struct iovec){ frame->data, FIRST };
-  for (page = t->spare; page; page = page->next)
+  return 0;
+}
+
+/* One byte more than a frame may have, to see that it is too long. */
+static ssize_t read_into(struct tap *t, struct lwt_buf *frame)
+{
+  struct iovec iov[2 + SPARES];
+  struct lwt_buf *page;
+  char more;
+  ssize_t got;
+  int n = 1;
+
+  iov[0] = (struct iovec){ frame->data - t->head, t->head + FIRST };
+  for (page = t->longs ? t->spare : NULL; page; page = page->next)
     iov[n++] = (struct iovec){ page->data, LWT_PAGE_SIZE };
-  iov[n++] = (struct iovec){ &more, 1 };
+  if (t->longs)
+    iov[n++] = (struct iovec){ &more, 1 };
+  else if (t->beyond)
+    iov[n++] = (struct iovec){ t->beyond, t->largest + 1 - FIRST };
   do
-    got = readv(t->fd, iov, n);
+    got = n == 1 ? read(t->fd, iov->iov_base, iov->iov_len) : readv(t->fd, iov, n);
   while (got < 0 && errno == EINTR);
   return got;
 }
@@ -301,7 +327,7 @@ static ssize_t read_into(struct tap *t, struct virtio_net_hdr *vnet,
 static int frame_ok(const struct tap *t, const struct virtio_net_hdr *vnet,
                     struct lwt_buf *frame)
 {
-  if (t->vnet && lwt__vnet_to(vnet, frame))
+  if (t->head && lwt__vnet_to(vnet, frame))
     return 0;
   return frame->total <= t->frame + VLAN || frame->flags & LWT_BUF_GSO;
 }
@@ -309,17 +335,22 @@ static int frame_ok(const struct tap *t, const struct virtio_net_hdr *vnet,
 /* The next frame; NULL with *got >= 0: dropped, < 0: there is none (errno). */
 static struct lwt_buf *read_frame(struct tap *t, ssize_t *got)
 {
-  struct lwt_buf *frame = keep_spares(t) ? lwt_buf_new(LWT_BUF_HEADROOM, FIRST) : NULL;
+  struct lwt_buf *frame = !t->longs || keep_spares(t)
+    ? lwt_buf_new(LWT_BUF_HEADROOM, FIRST) : NULL;
   struct virtio_net_hdr vnet;
-  ssize_t head = t->vnet ? (ssize_t)sizeof vnet : 0;
 
   if (!frame) {
     *got = skip_frame(t);
     return NULL;
   }
-  *got = read_into(t, &vnet, frame);
-  if (*got >= head + (ssize_t)ETH && *got - head <= (ssize_t)t->largest) {
-    take_spares(t, frame, (uint32_t)(*got - head));
+  *got = read_into(t, frame);
+  if (*got >= t->head + (ssize_t)ETH && *got - t->head <= (ssize_t)t->largest) {
+    memcpy(&vnet, frame->data - t->head, t->head);
+    if (take_frame(t, frame, (uint32_t)(*got - t->head))) {
+      t->netif.stats.rx_dropped++;
+      lwt_buf_free(frame);
+      return NULL;
+    }
     if (frame_ok(t, &vnet, frame))
       return frame;
   }
@@ -430,6 +461,7 @@ static void on_closed(uv_handle_t *handle)
     return;
   close(t->fd);
   lwt__unix_remove(&t->object);
+  lwt__free(t->beyond);
   lwt__free(t);
   lwt_fulfill(&closer, NULL);
   lwt__unix_kick();
@@ -554,27 +586,38 @@ static int choose_mac(uint8_t mac[6], const uint8_t given[6])
   return 0;
 }
 
+/* How long frames are, and where they go on.  Returns 0 or an error. */
+static int measure(struct tap *t)
+{
+  int mtu = mtu_of(t->name);
+
+  if (mtu < 0)
+    return mtu;
+  t->netif.mtu = (uint16_t)mtu;
+  t->frame = ETH + (uint32_t)mtu;
+  t->largest = t->netif.offloads & LWT_NETIF_RX_GRO ? LARGEST : t->frame + VLAN;
+  if (t->largest >= FIRST && !(t->beyond = lwt__alloc(t->largest + 1 - FIRST)))
+    return LWT_ENOMEM;
+  return 0;
+}
+
 static int setup(struct tap *t, uv_loop_t *loop, const uint8_t mac[6], int vnet)
 {
-  int mtu, error;
+  int error;
 
   t->fd = open_tun(t->name, &vnet);
   if (t->fd < 0)
     return t->fd;
-  mtu = mtu_of(t->name);
-  error = mtu < 0 ? mtu : choose_mac(t->netif.mac, mac);
+  t->head = (uint8_t)(vnet ? HEAD : 0);
+  t->netif.offloads = agree(t->fd, vnet);
+  error = measure(t);
+  if (!error)
+    error = choose_mac(t->netif.mac, mac);
   if (!error)
     error = lwt__unix_error(uv_poll_init(loop, &t->poll, t->fd));
-  if (error) {
+  if (error)
     close(t->fd);
-    return error;
-  }
-  t->vnet = (uint8_t)vnet;
-  t->netif.offloads = agree(t->fd, vnet);
-  t->netif.mtu = (uint16_t)mtu;
-  t->frame = ETH + (uint32_t)mtu;
-  t->largest = t->netif.offloads & LWT_NETIF_RX_GRO ? LARGEST : t->frame + VLAN;
-  return 0;
+  return error;
 }
 
 /* The name without what is behind it; returns 0 if it is none. */
@@ -607,6 +650,7 @@ int lwt_unix_tap(const char *ifname, const uint8_t mac[6], struct lwt_netif **ne
   strcpy(t->name, name);
   error = setup(t, u->loop, mac, vnet);
   if (error) {
+    lwt__free(t->beyond);
     lwt__free(t);
     return error;
   }
