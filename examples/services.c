@@ -37,7 +37,7 @@ struct services {
   const char *net, *name;
   struct option_net addr;
   struct lwt_addr addr6, router;
-  unsigned base, connections;
+  unsigned base, connections, window;
   /* While it runs. */
   struct lwt_stack *stack;
   struct lwt_dhcp *lease;
@@ -348,7 +348,8 @@ static int open_network(struct services *s)
   struct lwt_net_options o = { .addr = s->addr.addr,
                                .prefix = s->addr.prefix,
                                .gateway = s->router,
-                               .no_addr = s->addr.dhcp };
+                               .no_addr = s->addr.dhcp,
+                               .net.tcp_receive = s->window };
   int code;
 
   if (s->addr6.family && strcmp(s->net, "sockets")) {
@@ -457,6 +458,8 @@ int main(int argc, char **argv)
     { "port-base=N", OPTION_NUMBER, &s.base, "added to every port (0)", 0, 50000 },
     { "connections=N", OPTION_NUMBER, &s.connections, "at most at once (1000)", 8,
       1u << 20 },
+    { "window=BYTES", OPTION_NUMBER, &s.window, "that a connection may have unread: a fast"
+      " device wants megabytes (256 KiB; not on sockets)", 4096, 1u << 28 },
     { 0 }
   };
   int done = options_parse(argc, argv, usage, options), failed;
@@ -466,6 +469,7 @@ int main(int argc, char **argv)
   make_pattern();
   failed = lwt_run(LWT_GO(struct services, services_step, .net = s.net, .addr = s.addr,
                           .addr6 = s.addr6, .name = s.name, .router = s.router,
-                          .base = s.base, .connections = s.connections));
+                          .base = s.base, .connections = s.connections,
+                          .window = s.window));
   return program_end("services", failed);
 }

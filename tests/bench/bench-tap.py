@@ -2,7 +2,7 @@
 # bench-tap.py - our stack over a tap device beside its peers, in one run.
 # SPDX-License-Identifier: ISC
 #
-#   tests/bench/bench-tap.py [--runs=N] [--secs=S] [ROW...]
+#   tests/bench/bench-tap.py [--runs=N] [--secs=S] [--lwip=DIR] [ROW...]
 #
 # (in the build directory, as root, nothing else running; all rows take five minutes).
 # The load is always the kernel's, on CPU 0; the server is on CPU 1, in turn:
@@ -10,6 +10,7 @@
 #   lwt, lwt-plain    our programs over tap, with and without offloads
 #   raw               frames read and written back, no stack (rows udp)
 #   lwip              lwIP as packaged, over tap (lwip-tap.c, where liblwip-dev is)
+#   lwip-httpd        the same with the httpd of DIR, its source (rows http)
 #   kernel            the kernel's TCP over veth, with offloads
 #   kernel-plain      the same without
 #   nginx             over veth, with offloads (rows http)
@@ -52,8 +53,8 @@ LOAD = program("tests/bench/bench-load")
 BUILT = {}  # what was compiled here
 # Counters of count-calls.c
 COUNTS = "waits reads writes other allocs frees copies copied".split()
-# row, server, peer (or bytes a second), what the ratio should be at least.  lwIP answers
-# HTTP by lwip-tap.c, which has less to do than the httpd that the package lacks.
+# row, server, peer (or bytes a second), what the ratio should be at least.  "lwip"
+# answers HTTP by lwip-tap.c, which has less to do than the httpd that the package lacks.
 BARS = [
     ("put", "lwt", "kernel", 0.9),
     ("put", "lwt-plain", 1050e6, 1),
@@ -63,6 +64,7 @@ BARS = [
     ("udp64", "lwt", "raw", 0.95),
     ("udp1400", "lwt", "raw", 0.95),
     ("http", "lwt", "lwip", 1.3),
+    ("http", "lwt", "lwip-httpd", 1.3),
     ("http", "lwt", "nginx", 1.3),
     ("http60k", "lwt", "nginx", 0.5),
 ]
@@ -90,12 +92,12 @@ class Peer:
         if self.kind.startswith("lwt"):
             net = "--net=tap:tap0" + (",plain" if self.kind == "lwt-plain" else "")
             one = ["examples/www", "--port=80", "--root=" + self.site] if http else \
-                  ["examples/services"]
+                  ["examples/services", "--window=4194304"]
             return [program(one[0]), net, "--addr=%s/24" % OURS, *one[1:]]
         if self.kind == "raw":
             return [LOAD, "raw", "tap0"]
-        if self.kind == "lwip":
-            return [BUILT["lwip"], "tap0", OURS]
+        if self.kind.startswith("lwip"):
+            return [BUILT[self.kind], "tap0", OURS]
         if self.kind == "nginx":
             return ["nginx", "-c", os.path.join(self.site, "..", "nginx.conf")]
         return [LOAD, "serve"]
@@ -158,6 +160,8 @@ class Peer:
         if self.row.startswith("http"):
             connections = "64" if self.row == "http" else "16"
             text = run(*inside(NS, 0, "wrk", "-t1", "-c", connections, "-d", "%ds" % secs,
+                               # lwIP's httpd does not know that it is the default
+                               "-H", "Connection: keep-alive",
                                "http://%s/%d" % (OURS, what)))
             rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
             if re.search("Socket errors|Non-2xx", text):
@@ -197,6 +201,8 @@ def peers(row):
         kinds.append("raw")
     if "lwip" in BUILT:
         kinds.append("lwip")
+    if http and "lwip-httpd" in BUILT:
+        kinds.append("lwip-httpd")
     if http and shutil.which("nginx"):
         kinds.append("nginx")
     if not http:
@@ -206,12 +212,18 @@ def peers(row):
     return kinds
 
 
-def build(tmp):
-    """What is only needed here."""
+def build(tmp, lwip):
+    """What is only needed here.  lwip: a directory, or None."""
     sources = os.path.join(TOP, "tests", "bench")
-    for name, source, flags in (
-            ("lwip", "lwip-tap.c", ["-I/usr/include/lwip", "-llwip"]),
-            ("counts", "count-calls.c", ["-shared", "-fPIC"])):
+    programs = [("lwip", "lwip-tap.c", ["-I/usr/include/lwip", "-llwip"]),
+                ("counts", "count-calls.c", ["-shared", "-fPIC"])]
+    if lwip:
+        programs.append(("lwip-httpd", "lwip-tap.c", [
+            "-w", "-DLWIP_TAP_HTTPD", "-DLWIP_HTTPD_SUPPORT_11_KEEPALIVE=1",
+            '-DHTTPD_FSDATA_FILE="lwip-files.h"', "-I" + sources, "-I/usr/include/lwip",
+            *[os.path.join(lwip, "src", "apps", "http", f) for f in ("httpd.c", "fs.c")],
+            "-llwip"]))
+    for name, source, flags in programs:
         out = os.path.join(tmp, name)
         r = subprocess.run([os.environ.get("CC", "cc"), "-O2",
                             os.path.join(sources, source), *flags, "-o", out],
@@ -307,16 +319,19 @@ def compare(all_results):
 
 
 def main():
-    n, secs, rows = 3, 2, []
+    n, secs, rows, lwip = 3, 2, [], None
     for arg in sys.argv[1:]:
         if arg.startswith("--runs="):
             n = int(arg[7:])
         elif arg.startswith("--secs="):
             secs = int(arg[7:])
+        elif arg.startswith("--lwip="):
+            lwip = arg[7:]
         elif arg in ROWS:
             rows.append(arg)
         else:
-            sys.exit("usage: bench-tap.py [--runs=N] [--secs=S] [%s]..." % "|".join(ROWS))
+            sys.exit("usage: bench-tap.py [--runs=N] [--secs=S] [--lwip=DIR] [%s]..."
+                     % "|".join(ROWS))
     if os.geteuid() or not os.path.exists("/dev/net/tun") or not shutil.which("ip"):
         sys.exit("bench-tap.py: needs root, /dev/net/tun and iproute2")
     os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -324,7 +339,7 @@ def main():
     results = {}
     try:
         site = make_site(tmp)
-        build(tmp)
+        build(tmp, lwip)
         for row in rows or ROWS:
             if row.startswith("http") and not shutil.which("wrk"):
                 print("# %s: wrk is not installed" % row)

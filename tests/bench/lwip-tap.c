@@ -10,6 +10,11 @@
  * The raw interface, frames in batches of 64, all in one thread but lwIP's timers:
  * as fast as the packaged library goes.  It comes without its httpd, so a request
  * for /N is answered here, with N bytes from memory, and less work than httpd has.
+ * With -DLWIP_TAP_HTTPD and httpd.c and fs.c of lwIP's source (src/apps/http), that
+ * httpd answers, with /600 and /60000 in its file system, heads included:
+ *
+ *   ... -DLWIP_TAP_HTTPD -DLWIP_HTTPD_SUPPORT_11_KEEPALIVE=1 \
+ *     -DHTTPD_FSDATA_FILE='"lwip-files.h"' -Itests/bench DIR/httpd.c DIR/fs.c
  */
 #define _GNU_SOURCE
 #include <lwip/etharp.h>
@@ -18,6 +23,12 @@
 #include <lwip/tcpip.h>
 #include <lwip/udp.h>
 #include <netif/ethernet.h>
+#ifdef LWIP_TAP_HTTPD
+#include <lwip/apps/httpd.h>
+#include <lwip/init.h>
+
+#include "lwip-files.h"
+#endif
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -218,9 +229,43 @@ static err_t accepted(void *arg, struct tcp_pcb *pcb, err_t err)
   return ERR_OK;
 }
 
+#ifdef LWIP_TAP_HTTPD
+static unsigned char page[1024], large[61440];
+/* As makefsdata -11 would make them. */
+static struct fsdata_file small_file = {
+  .name = (const unsigned char *)"/600",
+  .data = page,
+  .flags = FS_FILE_FLAGS_HEADER_INCLUDED | FS_FILE_FLAGS_HEADER_PERSISTENT |
+    FS_FILE_FLAGS_HEADER_HTTPVER_1_1,
+};
+struct fsdata_file lwip_files = {
+  .next = &small_file,
+  .name = (const unsigned char *)"/60000",
+  .data = large,
+  .flags = FS_FILE_FLAGS_HEADER_INCLUDED | FS_FILE_FLAGS_HEADER_PERSISTENT |
+    FS_FILE_FLAGS_HEADER_HTTPVER_1_1,
+};
+
+static void fill(struct fsdata_file *file, unsigned char *at, int len)
+{
+  int head = sprintf((char *)at,
+                     "HTTP/1.1 200 OK\r\n"
+                     "Server: " HTTPD_SERVER_AGENT "\r\n"
+                     "Content-Length: %d\r\nConnection: keep-alive\r\n"
+                     "Content-Type: text/plain\r\n\r\n", len);
+
+  memset(at + head, 'x', (size_t)len);
+  file->len = head + len;
+}
+#endif
+
 static void serve(void)
 {
-  static const u16_t ports[] = { 7, 9, 19, 80 };
+  static const u16_t ports[] = { 7, 9, 19,
+#ifndef LWIP_TAP_HTTPD
+                                 80
+#endif
+  };
   struct udp_pcb *udp = udp_new();
   unsigned i;
 
@@ -233,6 +278,11 @@ static void serve(void)
   }
   udp_bind(udp, IP_ANY_TYPE, 7);
   udp_recv(udp, udp_echo, NULL);
+#ifdef LWIP_TAP_HTTPD
+  fill(&small_file, page, 600);
+  fill(&lwip_files, large, 60000);
+  httpd_init();
+#endif
 }
 
 static void begin(void *arg)
