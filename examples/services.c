@@ -458,8 +458,8 @@ int main(int argc, char **argv)
     { "port-base=N", OPTION_NUMBER, &s.base, "added to every port (0)", 0, 50000 },
     { "connections=N", OPTION_NUMBER, &s.connections, "at most at once (1000)", 8,
       1u << 20 },
-    { "window=BYTES", OPTION_NUMBER, &s.window, "that a connection may have unread: a fast"
-      " device wants megabytes (256 KiB; not on sockets)", 4096, 1u << 28 },
+    { "window=BYTES", OPTION_NUMBER, &s.window, "what a connection may have unread: a"
+      " fast device wants megabytes (256 KiB; not on sockets)", 4096, 1u << 28 },
     { 0 }
   };
   int done = options_parse(argc, argv, usage, options), failed;

@@ -13,9 +13,10 @@
  * each piece of memory that is offered to the kernel costs, whether it is used or not.
  *
  * Offloads.  With IFF_VNET_HDR each frame is preceded by the header of virtio-net
- * (vnet.h), which lies before it in the same page.  What we send may always be unfinished then; what the kernel sends,
- * once it agreed to (TUNSETOFFLOAD).  Large UDP (UFO, USO) is not asked for: the
- * stack has no use for datagrams that are to be cut up.
+ * (vnet.h), which lies before it in the same page.  What we send may always be
+ * unfinished then; what the kernel sends, once it agreed to (TUNSETOFFLOAD).  Large
+ * UDP (UFO, USO) is not asked for: the stack has no use for datagrams that are to be
+ * cut up.
  */
 #include "unix.h"
 #include "vnet.h"
