@@ -4,6 +4,7 @@
  * Read front.h first.
  */
 #include "front.h"
+#include "store.h"
 
 #include <string.h>
 
@@ -54,8 +55,10 @@ static int connect_now(struct front *f)
 {
   uint64_t deadline = lwt__xen_now() + PATIENCE_OPEN;
   unsigned state;
-  int error = lwt__xenbus_find(f->path, &f->backend);
+  int error;
 
+  lwt__store_until(deadline);
+  error = lwt__xenbus_find(f->path, &f->backend);
   if (!error)
     error = lwt__xenbus_tell(f->path, "state", XenbusStateInitialising);
   if (!error)
@@ -68,6 +71,7 @@ static int connect_now(struct front *f)
                               deadline, &state);
   if (!error)
     error = accept_now(f, state);
+  lwt__store_until(0);
   return error == LWT_ENOENT ? LWT_ENODEV : error;
 }
 

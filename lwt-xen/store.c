@@ -18,7 +18,7 @@
 
 #define MAX_REQUESTS 256u
 /* For an answer that a caller blocks for. */
-#define ASK_PATIENCE LWT_S(10)
+#define ASK_PATIENCE LWT_S(30)
 
 struct request {
   struct request *next;
@@ -41,6 +41,7 @@ static struct {
   struct request *sending;       /* the first that is not sent, or NULL */
   struct store_watch *watches;
   uint64_t tokens;
+  uint64_t until; /* see lwt__store_until() */
   /* the message being read */
   struct xsd_sockmsg head;
   uint32_t got; /* of head, then of the payload */
@@ -384,6 +385,11 @@ static void asked_done(void *env, int error, struct lwt_xs_value *value)
   a->value = value;
 }
 
+void lwt__store_until(uint64_t deadline)
+{
+  s.until = deadline;
+}
+
 void lwt__store_turn(uint64_t deadline)
 {
   int held = lwt__hold();
@@ -398,7 +404,7 @@ int lwt__store_ask(uint32_t op, const char *path, const char *text,
 {
   const struct store_part parts[] = { { path, strlen(path) + 1 },
                                       { text, text ? strlen(text) : 0 } };
-  uint64_t deadline = lwt__xen_now() + ASK_PATIENCE;
+  uint64_t deadline = s.until ? s.until : lwt__xen_now() + ASK_PATIENCE;
   struct asked a = { .error = LWT_ETIMEDOUT };
   int held = lwt__hold(), error = lwt__store_init();
   uint32_t id =

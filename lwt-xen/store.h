@@ -53,6 +53,9 @@ void lwt__store_watch_remove(struct store_watch *w);
  * is silent. */
 int lwt__store_ask(uint32_t op, const char *path, const char *text,
                    struct lwt_xs_value **value);
+/* How long that may take: until then for all that is asked from now on; 0, as at first:
+ * thirty seconds each, which is much, but a host that starts many domains is slow. */
+void lwt__store_until(uint64_t deadline);
 /* Block until something comes from xenstored, or the deadline. */
 void lwt__store_turn(uint64_t deadline);
 
