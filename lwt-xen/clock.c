@@ -51,6 +51,11 @@ uint64_t lwt__xen_now(void)
   return last;
 }
 
+uint64_t lwt__xen_latest(void)
+{
+  return last;
+}
+
 uint64_t lwt__xen_system_time(uint64_t now)
 {
   return now - offset;

@@ -102,6 +102,12 @@ static uint32_t push(void)
   return total;
 }
 
+/* What is in the ring needs no event. */
+static void rest(void)
+{
+  lwt__port_quiet(&c.port, !c.len && !c.writer.lwt_private && !c.reader.lwt_private);
+}
+
 /* ---- The C library --------------------------------------------------------- */
 
 /* Wait for room; returns 0 if there is none. */
@@ -152,6 +158,7 @@ void lwt__console_put(const char *bytes, size_t len)
     put(bytes, n);
   }
   push();
+  rest();
 }
 
 size_t lwt__console_get(char *bytes, size_t len)
@@ -300,6 +307,7 @@ static void on_event(void *env)
   push();
   pump_writer();
   pump_reader();
+  rest();
 }
 
 /* A promise was cancelled: look at its resolver in the next turn. */
@@ -327,6 +335,7 @@ static lwt_t *start_read(void *into, size_t want)
   c.want = want;
   lwt__events_want(1);
   pump_reader();
+  rest();
   lwt__release(held);
   return p;
 }
@@ -368,6 +377,7 @@ static lwt_t *start_write(const void *bytes, size_t len, struct lwt_buf *chain)
   c.chain = chain;
   lwt__events_want(1);
   pump_writer();
+  rest();
   lwt__release(held);
   return p;
 }

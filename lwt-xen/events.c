@@ -7,6 +7,8 @@
  * it returns at once if a listed port is pending, and else for the next event of
  * any port.
  *
+ * A port that nobody needs an event of, as that of a ring which has room, is not listed.
+ *
  * It takes at most 128 ports.  With more than that, an unlisted port may have an
  * event between the last look and the call, without being seen: then no sleep is
  * longer than OVERFLOW_SLEEP.  A port that has had an event and is not listed takes
@@ -30,7 +32,7 @@ struct shared_info *lwt__shared_info;
 
 static struct lwt__port *ports[PORTS];
 static uint64_t bound[WORDS], again[WORDS], words; /* words: that have a bit */
-static size_t n_ports, n_wanted, n_again;
+static size_t n_ports, n_quiet, n_wanted, n_again;
 static evtchn_port_t list[LISTED];
 static unsigned n_listed, victim;
 static uint64_t latest = LWT_NEVER;
@@ -100,8 +102,8 @@ static void unlist(struct lwt__port *p)
   ports[list[at]]->listed = at + 1;
   p->listed = 0;
   /* Somebody unlisted may move up. */
-  for (i = 0; n_ports > n_listed && i < PORTS; i++)
-    if (ports[i] && !ports[i]->listed && ports[i] != p) {
+  for (i = 0; n_ports - n_quiet > n_listed && i < PORTS; i++)
+    if (ports[i] && !ports[i]->listed && !ports[i]->quiet && ports[i] != p) {
       enlist(ports[i]);
       break;
     }
@@ -116,6 +118,7 @@ int lwt__port_bind(struct lwt__port *p, uint32_t number)
   p->number = number;
   p->count = 0;
   p->fixed = 1;
+  p->quiet = 0;
   ports[number] = p;
   n_ports++;
   enlist(p);
@@ -163,6 +166,7 @@ static void forget(struct lwt__port *p)
   if (!bound[number / 64])
     words &= ~(1ull << number / 64);
   n_ports--;
+  n_quiet -= p->quiet;
   unlist(p);
   ports[number] = NULL;
   p->number = 0;
@@ -206,6 +210,20 @@ void lwt__port_notify(const struct lwt__port *p)
   hypercall_event_channel_op(EVTCHNOP_send, &op);
 }
 
+void lwt__port_quiet(struct lwt__port *p, int quiet)
+{
+  if (!p->number || p->quiet == !!quiet)
+    return;
+  p->quiet = !!quiet;
+  if (quiet) {
+    n_quiet++;
+    unlist(p);
+  } else {
+    n_quiet--;
+    enlist(p);
+  }
+}
+
 void lwt__port_again(const struct lwt__port *p)
 {
   uint32_t number = p->number;
@@ -220,6 +238,7 @@ lwt_xen_count_p *lwt__port_after(struct lwt__port *p, uint64_t seen, const char 
 {
   if (p->count > seen)
     return lwt_xen_count_p_return(p->count);
+  lwt__port_quiet(p, 0);
   return (lwt_xen_count_p *)lwt_condition_wait_at(&p->waiters, NULL, where);
 }
 
@@ -243,7 +262,7 @@ static void deliver(uint32_t number)
     return;
   p->count++;
   lwt__counts.events++;
-  if (!p->listed)
+  if (!p->listed && !p->quiet)
     enlist(p);
   lwt_condition_broadcast(&p->waiters, (void *)(uintptr_t)p->count);
   if (p->call)
@@ -309,24 +328,36 @@ void lwt__events_by(uint64_t when)
   latest = when;
 }
 
+/* What was sent because of an event goes out at once, if all is said that there is to
+ * say: otherwise the next turn sends it together with the rest. */
+static size_t look(void)
+{
+  size_t n = lwt__events_scan();
+
+  if (n && n_again && !lwt__is_paused())
+    lwt__events_scan();
+  return n;
+}
+
+/* The loop has just compared the deadline with the clock.  Should it be over meanwhile,
+ * Xen wakes us: reading the clock again is dear where the counter is emulated. */
 int lwt__events_wait(uint64_t deadline)
 {
-  uint64_t now;
+  uint64_t cap;
 
   if (deadline == LWT_NEVER && !is_wanted())
     return LWT_EDEADLK;
   if (deadline > latest)
     deadline = latest;
   latest = LWT_NEVER;
-  if (lwt__events_scan() || !deadline)
+  if (look() || deadline <= lwt__xen_latest())
     return 0;
-  now = lwt__xen_now();
-  if (deadline <= now)
-    return 0;
-  if (n_ports > n_listed && deadline > now + OVERFLOW_SLEEP)
-    deadline = now + OVERFLOW_SLEEP;
+  if (n_ports - n_quiet > n_listed) {
+    cap = lwt__xen_now() + OVERFLOW_SLEEP;
+    deadline = deadline < cap ? deadline : cap;
+  }
   poll(list, n_listed, deadline);
-  lwt__events_scan();
+  look();
   return 0;
 }
 

@@ -49,6 +49,7 @@ static void listen_for_events(struct netfront *n)
     else
       now |= lwt__netfront_tx_await(n);
   }
+  lwt__port_quiet(&n->port, n->split && !lwt_queue_length(&n->writers.waiters));
   if (now)
     lwt__netfront_kick(n);
 }

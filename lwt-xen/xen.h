@@ -36,6 +36,8 @@
 
 /* Xen's system time in nanoseconds; never goes backwards. */
 uint64_t lwt__xen_now(void);
+/* What it was when last read. */
+uint64_t lwt__xen_latest(void);
 /* The same moment as Xen counts, for SCHEDOP_poll. */
 uint64_t lwt__xen_system_time(uint64_t now);
 /* After a resume: time goes on where it was. */
@@ -65,7 +67,7 @@ struct lwt__port {
   uint32_t listed; /* private, as is what follows */
   uint64_t count;
   struct lwt_condition waiters;
-  uint8_t fixed, ours;
+  uint8_t fixed, ours, quiet;
 };
 
 /* Look at a port that the toolstack has made (console, xenstore).  Returns 0,
@@ -80,6 +82,10 @@ void lwt__port_free(struct lwt__port *port);
 void lwt__port_notify(const struct lwt__port *port);
 /* Act as if an event had come: in the next turn call is called again. */
 void lwt__port_again(const struct lwt__port *port);
+/* Whether its events matter to nobody now: then one ends no sleep that is about to
+ * begin, and Xen does not look at the port, which takes it as long as a short hypercall.
+ * A port that is opened is not quiet. */
+void lwt__port_quiet(struct lwt__port *port, int quiet);
 /* Fulfilled with the count of events when it is more than seen. */
 lwt_xen_count_p *lwt__port_after(struct lwt__port *port, uint64_t seen,
                                  const char *where) LWT_MUST_USE;

@@ -111,6 +111,11 @@ static inline int is_paused(void)
   return lwt__t.paused.waiters || lwt__t.tasks;
 }
 
+int lwt__is_paused(void)
+{
+  return is_paused();
+}
+
 size_t lwt__run_paused(void)
 {
   struct thread *t = &lwt__t;

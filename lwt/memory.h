@@ -57,6 +57,9 @@ LWT_API void lwt__task_set(struct lwt__task *task);
 /* No effect if it is not set. */
 LWT_API void lwt__task_stop(struct lwt__task *task);
 
+/* Whether some are set, or promises are paused: the next turn does not wait. */
+LWT_API int lwt__is_paused(void);
+
 /* lwt_now(), but read once for tasks of a turn and the next that run one after the
  * other with nothing of the program between them: a packet on its way through a hub
  * and two stacks takes no longer than asking for the time. */

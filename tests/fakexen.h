@@ -36,6 +36,7 @@ static struct {
   void (*race)(void);          /* just before the guest is asleep */
   unsigned polls, too_many, forever, masked_off;
   uint64_t deadline; /* of the last poll; 0: none */
+  unsigned listed;   /* ports of it */
   /* pages and frames */
   void *frame[FAKE_FRAMES];
   uint32_t frames;
@@ -299,6 +300,7 @@ long hypercall_sched_op(int cmd, void *arg)
     return -ENOSYS;
   fake.polls++;
   fake.deadline = op->timeout;
+  fake.listed = op->nr_ports;
   for (i = 0; i < 64; i++)
     fake.masked_off += fake_shared->evtchn_mask[i] != ~0ul;
   if (op->nr_ports > 128) {

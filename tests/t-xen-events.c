@@ -122,6 +122,57 @@ static void test_many(void)
   is_int(lwt__events_ports(), 0, "no port is left");
 }
 
+static unsigned listed_for(uint64_t time)
+{
+  is_int(lwt_run(lwt_sleep(time)), 0, "a sleep");
+  return fake.listed;
+}
+
+static void test_quiet(void)
+{
+  static struct lwt__port ps[130];
+  struct lwt__port *p = &ps[0];
+  lwt_t *waiting;
+  unsigned i, made = 0;
+
+  for (i = 0; i < 2; i++)
+    made += !lwt__port_alloc(&ps[i], 0);
+  is_int(made, 2, "two ports");
+  is_int(listed_for(LWT_MS(1)), 2, "both are looked at");
+  lwt__port_quiet(p, 1);
+  lwt__port_quiet(p, 1);
+  is_int(listed_for(LWT_MS(1)), 1, "but not one that is quiet");
+  fake_event(p->number);
+  is_int(listed_for(LWT_MS(1)), 1, "nor after an event");
+  is_int((intmax_t)p->count, 1, "which is taken nevertheless");
+  fake.polls = 0;
+  later = p->number;
+  fake.race = send_later;
+  is_int(listed_for(LWT_MS(1)), 1, "and just before the guest is asleep");
+  fake.race = NULL;
+  is_int(fake.polls, 1, "it ends no sleep");
+  waiting = (lwt_t *)lwt__port_after(p, p->count + 1, "here");
+  is_int(listed_for(LWT_MS(1)), 2, "when somebody waits for one, it is not quiet");
+  lwt_drop(waiting);
+  for (made = 0, i = 2; i < 130; i++)
+    made += !lwt__port_alloc(&ps[i], 0);
+  is_int(made, 128, "130 ports");
+  fake.polls = 0;
+  is_int(listed_for(LWT_MS(100)), 128, "of which as many as can be");
+  ok(fake.polls >= 10, "so that sleeps are short");
+  for (i = 0; i < 2; i++)
+    lwt__port_quiet(&ps[2 * i], 1);
+  fake.polls = 0;
+  is_int(listed_for(LWT_MS(100)), 128, "two quiet ones make room for two");
+  is_int(fake.polls, 1, "and for long sleeps");
+  lwt__port_quiet(p, 0);
+  lwt__port_quiet(p, 1);
+  for (i = 0; i < 130; i++)
+    lwt__port_free(&ps[i]);
+  is_int(lwt__events_ports(), 0, "no port is left");
+  is_int(listed_for(LWT_MS(1)), 0, "nor listed");
+}
+
 static void allocate(void *env)
 {
   lwt_xen_count_p *p;
@@ -225,6 +276,7 @@ int main(void)
   test_counts();
   test_sleep();
   test_many();
+  test_quiet();
   test_memory();
   test_clock();
   test_grants();

@@ -345,10 +345,12 @@ static void test_reservation(void)
   unsigned sent = 0, refused = 0, i;
   struct lwt_buf *packet;
   lwt_t *writable[2];
+  unsigned listed;
 
   back_plug();
   netif = open_device();
   wait_ms(1);
+  listed = fake.listed;
   back.deaf = 1;
   send_frame(netif, 60);
   for (i = 0; i < 40; i++) {
@@ -371,6 +373,7 @@ static void test_reservation(void)
   writable[1] = netif->ops->writable(netif);
   wait_ms(1);
   is_pending(writable[0], "no room while the backend looks away");
+  is_int(fake.listed, listed + 1, "an event for what is sent is looked for");
   back.deaf = 0;
   back.pace = 16;
   is_int(code(writable[0]), 0, "then there is");
@@ -379,6 +382,7 @@ static void test_reservation(void)
   back.pace = BACK_SLOTS;
   wait_ms(1);
   is_int(taken(0), 31, "all that was sent has arrived, whole");
+  is_int(fake.listed, listed, "and no longer is when there is room");
   is_int((intmax_t)netif->stats.tx_dropped, 26, "the rest is counted");
   writable[0] = netif->ops->writable(netif);
   is_fulfilled(writable[0], 0, "room at once");
