@@ -5,7 +5,7 @@
 # $top_builddir has the images in tests/xen/.  LWT_XEN_CACHE: where the rig is
 # assembled and kept (default: tests/xen/cache of the build).  XEN_PARTS: the scripts
 # of guests to run, default "guests net block
-# stress"; XEN_STRESS: seconds of load (default 20).
+# secure stress"; XEN_STRESS: seconds of load (default 20).
 here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../../lwt-xen/rig
 images=${top_builddir:-.}/tests/xen
@@ -21,11 +21,24 @@ why=$(sh "$rig/assemble.sh" "$cache" 2>&1) || skip_all "$why"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/tests"
-parts=${XEN_PARTS:-guests net block stress}
+parts=${XEN_PARTS:-guests net block secure stress}
+ls "$images"/../../examples/www-secure.xen >/dev/null 2>&1 ||
+  parts=$(echo " $parts " | sed 's/ secure / /') # no BearSSL for images
 for part in run $parts; do
   cp "$here/$part.sh" "$scratch/tests"
 done
 cp "$images"/*.xen "$images"/../../examples/*.xen "$scratch/tests"
+case " $parts " in
+  *" secure "*)
+    (cd "$here/../tls" && cp ec.pem ec.key root.pem stranger.pem "$scratch/tests")
+    if openssl=$(command -v openssl); then
+      mkdir "$scratch/tests/openssl"
+      # shellcheck disable=SC2046
+      cp -L "$openssl" $(ldd "$openssl" | sed -n 's/.* => \(.*lib\(ssl\|crypto\|z\)[-.][^ ]*\) .*/\1/p') \
+        "$scratch/tests/openssl"
+    fi
+    ;;
+esac
 echo "$parts" >"$scratch/tests/parts"
 echo "stress=${XEN_STRESS:-20}" >"$scratch/tests/settings"
 XEN_RIG_TIMEOUT=${XEN_RIG_TIMEOUT:-$((420 + ${XEN_STRESS:-20}))}
