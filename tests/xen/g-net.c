@@ -6,9 +6,11 @@
  *   /bytes?N     N bytes that are nowhere the same
  *   /fetch?FILE  how many bytes dom0's own server has sent, and their CRC-32
  *   /stats       counters
+ *   /dump        what the stack knows: lwt_net_dump()
  *
  * The console has a line for each transfer, and at the end what the device did.
  */
+#include "heap.h"
 #include "storm.h"
 
 #include <inttypes.h>
@@ -44,12 +46,34 @@ static uint32_t crc_of(uint32_t crc, const struct lwt_buf *b)
 
 /* ---- What it says of itself -------------------------------------------------- */
 
+static void dump_text(char *text, size_t size)
+{
+  FILE *out = fmemopen(text, size, "w");
+
+  text[0] = 0;
+  if (out) {
+    lwt_net_dump(stack, out);
+    fclose(out);
+  }
+  text[size - 1] = 0;
+}
+
 static int stats_text(char *text, size_t size)
 {
   const struct lwt_net_stats *t = lwt_net_stats(stack);
   struct lwt_xen_netif_stats s = { .connects = 0 };
+  static char dump[16384];
+  struct lwt_xen_counts counts;
+  unsigned connections = 0, half_open = 0, waits = 0;
+  const char *tcp;
 
+  dump_text(dump, sizeof dump);
+  tcp = strstr(dump, "tcp: ");
+  if (tcp)
+    sscanf(tcp, "tcp: %u connections, %u half open, %u waiting", &connections, &half_open,
+           &waits);
   lwt_xen_netif_stats(0, &s);
+  lwt_xen_counts(&counts);
   return snprintf(
     text, size,
     "connects %" PRIu64 " rx %" PRIu64 " tx %" PRIu64 " rx_dropped %" PRIu64
@@ -57,12 +81,15 @@ static int stats_text(char *text, size_t size)
     "tx_csum %" PRIu64 " tx_gso %" PRIu64 " rx_csum %" PRIu64 " rx_gso %" PRIu64
     " events %" PRIu64 " idle %" PRIu64 " notifies %" PRIu64 "\n"
     "retransmits %" PRIu64 " rto %" PRIu64 " out_of_order %" PRIu64 "\n"
-    "free %ld KB promises %zu packets %zu\n"
+    "free %ld KB granted %" PRIu64 " pages promises %zu packets %zu\n"
+    "connections %u half_open %u waits %u\n"
+    "blocks %zu bytes %zu slabs %zu KB pages %zu KB\n"
     "disk_rounds %u disk_bad %u\n",
     s.connects, s.netif.rx_packets, s.netif.tx_packets, s.netif.rx_dropped,
     s.netif.rx_errors, s.netif.tx_dropped, s.netif.tx_errors, s.tx_csum, s.tx_gso,
     s.rx_csum, s.rx_gso, s.events, s.idle, s.notifies, t->tcp_retransmits, t->tcp_rto,
-    t->tcp_out_of_order, sysconf(_SC_AVPHYS_PAGES) * 4, lwt_live(), lwt_buf_live(),
+    t->tcp_out_of_order, sysconf(_SC_AVPHYS_PAGES) * 4, counts.grants, lwt_live(), lwt_buf_live(),
+    connections, half_open, waits, heap.blocks, heap.bytes, heap.slabs / 1024, heap.pages / 1024,
     storm.rounds, storm.bad);
 }
 
@@ -190,16 +217,19 @@ static lwt_http_response_p *fetch_page(const char *query)
 
 static lwt_http_response_p *page(void *env, const struct lwt_http_request *rq)
 {
-  static char text[1024];
+  static char text[16384];
 
   (void)env;
   if (!strcmp(rq->path, "/bytes") && rq->query)
     return bytes_page(rq->query);
   if (!strcmp(rq->path, "/fetch") && rq->query)
     return fetch_page(rq->query);
-  if (strcmp(rq->path, "/stats"))
+  if (!strcmp(rq->path, "/dump"))
+    dump_text(text, sizeof text);
+  else if (!strcmp(rq->path, "/stats"))
+    stats_text(text, sizeof text);
+  else
     return lwt_http_return(lwt_http_page(404));
-  stats_text(text, sizeof text);
   return lwt_http_reply(200, "text/plain", text);
 }
 
@@ -256,6 +286,7 @@ int main(int argc, char **argv)
   lwt_t *minder, *workers[2];
   int error = argc > 1 ? lwt_addr_parse(&o.addr, argv[1]) : LWT_EINVAL;
 
+  lwt_set_allocator(heap_alloc, heap_free);
   crc_init();
   if (!error)
     error = lwt_net_open("vif:0", &o, &stack);
