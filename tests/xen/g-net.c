@@ -88,9 +88,9 @@ static int stats_text(char *text, size_t size)
     s.connects, s.netif.rx_packets, s.netif.tx_packets, s.netif.rx_dropped,
     s.netif.rx_errors, s.netif.tx_dropped, s.netif.tx_errors, s.tx_csum, s.tx_gso,
     s.rx_csum, s.rx_gso, s.events, s.idle, s.notifies, t->tcp_retransmits, t->tcp_rto,
-    t->tcp_out_of_order, sysconf(_SC_AVPHYS_PAGES) * 4, counts.grants, lwt_live(), lwt_buf_live(),
-    connections, half_open, waits, heap.blocks, heap.bytes, heap.slabs / 1024, heap.pages / 1024,
-    storm.rounds, storm.bad);
+    t->tcp_out_of_order, sysconf(_SC_AVPHYS_PAGES) * 4, counts.grants, lwt_live(),
+    lwt_buf_live(), connections, half_open, waits, heap.blocks, heap.bytes,
+    heap.slabs / 1024, heap.pages / 1024, storm.rounds, storm.bad);
 }
 
 /* ---- HTTP ------------------------------------------------------------------ */
