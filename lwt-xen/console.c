@@ -463,6 +463,7 @@ int lwt__console_init(void)
 {
   struct xencons_interface *page;
   uint64_t frame, port;
+  int error;
 
   if (lwt__xen_param(HVM_PARAM_CONSOLE_PFN, &frame) ||
       lwt__xen_param(HVM_PARAM_CONSOLE_EVTCHN, &port))
@@ -473,7 +474,9 @@ int lwt__console_init(void)
   c.in = (struct ring){ page->in, sizeof page->in, &page->in_cons, &page->in_prod };
   c.out = (struct ring){ page->out, sizeof page->out, &page->out_cons, &page->out_prod };
   c.port.call = on_event;
-  return port < UINT32_MAX ? lwt__port_bind(&c.port, (uint32_t)port) : LWT_EINVAL;
+  error = port < UINT32_MAX ? lwt__port_bind(&c.port, (uint32_t)port) : LWT_EINVAL;
+  rest();
+  return error;
 }
 
 /* The ring is as it was, the port is a new one. */
