@@ -226,6 +226,7 @@ int net_tcp_init(struct net_stack *s)
 {
   struct lwt_net_config *config = &s->config;
   struct net_tcp *tcp = lwt__alloc(sizeof *tcp);
+  uint8_t key[16];
   unsigned i;
 
   if (!tcp)
@@ -256,7 +257,8 @@ int net_tcp_init(struct net_stack *s)
   tcp_list_init(&tcp->halves);
   tcp_list_init(&tcp->waits);
   net_timer_init(&tcp->wait_timer, net_tcp_wait_timer);
-  net_key(s, "tcp isn", tcp->isn_key);
+  net_key(s, "tcp isn", key);
+  memcpy(tcp->isn_key, key, sizeof key);
   net_key(s, "tcp cookies", tcp->cookie_key);
   if (net_tcp_table_init(s)) {
     lwt__free(tcp);

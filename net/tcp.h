@@ -32,6 +32,7 @@
  *   tcp_output.c    what to send now
  *   tcp_segment.c   one segment made and sent
  *   tcp_cut.c       many at once, for a device that does not cut them
+ *   tcp_way.c       the way to a peer, for new connections
  *   tcp_timer.c     retransmission, persist, delayed ACK, keep-alive
  *   tcp_sendq.c     bytes to send and not acknowledged
  *   tcp_recvq.c     bytes to read; bytes that came out of order
@@ -87,6 +88,31 @@ struct tcp_tuple {
   uint16_t local_port, remote_port;
   uint32_t scope; /* scope << 8 | family */
 };
+
+static inline int net_tcp_tuple_equal(const struct tcp_tuple *a, const struct tcp_tuple *b)
+{
+  return !((a->remote[0] ^ b->remote[0]) | (a->remote[1] ^ b->remote[1]) |
+           (a->local[0] ^ b->local[0]) | (a->local[1] ^ b->local[1]) |
+           (uint64_t)(a->local_port ^ b->local_port) |
+           (uint64_t)(a->remote_port ^ b->remote_port) |
+           (uint64_t)(a->scope ^ b->scope));
+}
+
+/* All of it, to be hashed: the first word says how many there are. */
+enum { TCP_TUPLE_WORDS = 5 };
+static inline unsigned net_tcp_tuple_words(const struct tcp_tuple *t, uint64_t words[])
+{
+  words[0] = (uint64_t)t->local_port << 48 | (uint64_t)t->remote_port << 32 | t->scope;
+  if ((t->scope & 0xff) == 4) {
+    words[1] = t->remote[0] << 32 | t->local[0];
+    return 2;
+  }
+  words[1] = t->remote[0];
+  words[2] = t->remote[1];
+  words[3] = t->local[0];
+  words[4] = t->local[1];
+  return 5;
+}
 
 enum tcp_kind { TCP_CONN, TCP_HALF, TCP_WAIT };
 
@@ -338,7 +364,13 @@ struct tcp_listener {
 
 /* ---- The stack's part -------------------------------------------------- */
 
-enum { TCP_LISTEN_BUCKETS = 64 };
+enum { TCP_LISTEN_BUCKETS = 64, TCP_WAYS = 4 };
+
+/* The route between two addresses (tcp_way.c). */
+struct tcp_way {
+  uint32_t local, remote;
+  struct net_route route;
+};
 
 struct net_tcp {
   struct net_stack *stack;
@@ -346,6 +378,7 @@ struct net_tcp {
   struct tcp_conn *last;   /* the last found; NULL */
   struct net_same same;    /* of the last frame for a connection, */
   struct tcp_conn *same_conn; /* which is this one */
+  struct tcp_way ways[TCP_WAYS];
   struct tcp_link listeners[TCP_LISTEN_BUCKETS];
   struct tcp_link conns;   /* every connection in the table */
   struct tcp_link work;    /* may have something to send */
@@ -362,9 +395,11 @@ struct net_tcp {
   uint8_t closing;
   struct lwt_resolver closed;
   struct net_timer wait_timer;
-  uint8_t isn_key[16], cookie_key[16];
+  uint64_t isn_key[2];
+  uint8_t cookie_key[16];
   struct tcp_tuple numbered; /* the last one, and its secret; all zero: none */
   uint64_t number;
+  uint64_t port_bits;      /* what is left of a random number; 0: nothing */
   uint64_t cookie_sent;    /* when the last one was; 0: never */
   uint64_t held;           /* of config.tcp_memory, by all connections */
   uint64_t reclaimed;      /* when buffers were made smaller for others */
@@ -398,7 +433,7 @@ const char *net_tcp_state_name(unsigned state);
 /* The state changes; a trace has it. */
 void net_tcp_conn_state(struct tcp_conn *c, enum tcp_state state);
 /* What the interface, the path as far as IP knows it and the peer take. */
-uint32_t net_tcp_conn_most(const struct tcp_conn *c);
+uint32_t net_tcp_conn_most(struct tcp_conn *c);
 /* The path's MTU or the options are known: sets mss. */
 void net_tcp_conn_mss(struct tcp_conn *c);
 /* Both sides know each other: congestion control begins, the program is told. */
@@ -535,8 +570,6 @@ int net_tcp_send_bare(struct net_stack *s, const struct tcp_tuple *t,
 /* Answer a segment that belongs to nobody (RFC 9293 3.5.2). */
 void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,
                     const struct tcp_repr *r);
-/* The largest segment that may be asked of the peer on that path. */
-uint16_t net_tcp_our_mss(struct net_stack *s, const struct lwt_addr *remote);
 /* Scale of a receive buffer's window. */
 uint8_t net_tcp_scale_for(uint32_t buffer);
 
@@ -548,6 +581,18 @@ static inline int net_tcp_is_plain(const struct tcp_conn *c)
          !(c->ecn_on | c->ecn_echo | c->urgent_out | c->persist | c->frto) &&
          c->route.age == c->stack->route_age && c->route.plain;
 }
+
+/* ---- tcp_way.c --------------------------------------------------------- */
+
+/* The way of segments from the tuple's local address to its remote one, until the
+ * next call; NULL: they go through net_ip_send(). */
+const struct net_route *net_tcp_way(struct net_stack *s, const struct tcp_tuple *t);
+/* The same of a connection: c->route. */
+const struct net_route *net_tcp_conn_way(struct tcp_conn *c);
+/* The largest segment that may be asked of the peer on that way, or on that of
+ * net_ip_send() (NULL). */
+uint16_t net_tcp_our_mss(struct net_stack *s, const struct net_route *way,
+                         const struct lwt_addr *remote);
 
 /* ---- tcp_log.c --------------------------------------------------------- */
 

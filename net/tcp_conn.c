@@ -64,7 +64,7 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   c->t_rexmit = c->t_delack = c->t_keep = c->t_retry = c->t_loss = LWT_NEVER;
   c->progress = c->last_receive = s->now;
   c->ts_offset = net_tcp_ts_offset(s, t);
-  c->rcv_mss = net_tcp_our_mss(s, &c->remote);
+  c->rcv_mss = net_tcp_our_mss(s, net_tcp_conn_way(c), &c->remote);
   if (c->rcv_mss > TCP_MSS_DEFAULT4)
     c->rcv_mss = TCP_MSS_DEFAULT4; /* until a larger segment comes */
   c->mss = TCP_MSS_DEFAULT4;
@@ -76,16 +76,16 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
 }
 
 /* Whole segments, in one IP packet if the device cuts them. */
-static uint32_t burst(const struct tcp_conn *c)
+static uint32_t burst(struct tcp_conn *c)
 {
-  if (net_ip_is_local(c->stack, &c->remote))
+  if (!net_tcp_conn_way(c) && net_ip_is_local(c->stack, &c->remote))
     return c->mss;
   return (65535 - 60 - TCP_HEADER_MAX) / c->mss * c->mss;
 }
 
-uint32_t net_tcp_conn_most(const struct tcp_conn *c)
+uint32_t net_tcp_conn_most(struct tcp_conn *c)
 {
-  uint32_t mss = net_tcp_our_mss(c->stack, &c->remote);
+  uint32_t mss = net_tcp_our_mss(c->stack, net_tcp_conn_way(c), &c->remote);
   uint32_t peer = c->peer_mss;
 
   if (!peer)

@@ -217,7 +217,7 @@ static void in_order(struct tcp_conn *c, uint32_t len, struct lwt_buf *payload)
   uint32_t mss = c->rcv_mss;
 
   if (len > mss) {
-    mss = net_tcp_our_mss(c->stack, &c->remote);
+    mss = net_tcp_our_mss(c->stack, net_tcp_conn_way(c), &c->remote);
     c->rcv_mss = len < mss ? len : mss;
   }
   net_tcp_recvq_append(&c->rq, payload);

@@ -68,7 +68,7 @@ static void send_syn_ack(struct tcp_half *h)
   if (h->options & TCP_OPT_ECN)
     r.flags |= TCP_ECE;
   net_tcp_tuple_addrs(&h->node.tuple, &local, &remote);
-  r.mss = net_tcp_our_mss(s, &remote);
+  r.mss = net_tcp_our_mss(s, net_tcp_way(s, &h->node.tuple), &remote);
   r.scale = net_tcp_scale_for(s->config.tcp_receive);
   r.tsval = net_tcp_ts_now(s, h->ts_offset);
   r.tsecr = h->ts_recent;

@@ -278,8 +278,9 @@ static int send_few(struct tcp_conn *c)
       c->sq.cur_off || c->sq.cur_seq != c->snd_nxt)
     return 0;
   if (!net_tcp_is_plain(c) || c->fin | c->timing || c->writing || c->path_mss ||
-      c->backoff || c->srtt >= TCP_PACE_RTT || c->stack->now - c->last_send > c->rto ||
-      len >= c->mss || len > c->snd_wnd || len > c->cwnd ||
+      c->backoff || c->srtt >= TCP_PACE_RTT ||
+      (c->last_send && c->stack->now - c->last_send > c->rto) || len >= c->mss ||
+      len > c->snd_wnd || len > c->cwnd ||
       len + TCP_HEADER_MAX + NET_IPV4_LEN > c->route.mtu)
     return 0;
   c->cwnd_limited = 0;

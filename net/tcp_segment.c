@@ -112,7 +112,7 @@ static int transmit_of(struct tcp_conn *c, uint8_t tos, struct lwt_buf *segment)
   struct net_stack *s = c->stack;
 
   tos |= c->tos;
-  if (!segment || !net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
+  if (!segment || !net_tcp_conn_way(c))
     return transmit(s, &c->local, &c->remote, tos, segment);
   s->stats.tcp_tx++;
   return net_route_send(s, &c->route, CSUM_OFFSET, tos, 0, segment);
@@ -310,17 +310,6 @@ uint8_t net_tcp_scale_for(uint32_t buffer)
   return scale;
 }
 
-uint16_t net_tcp_our_mss(struct net_stack *s, const struct lwt_addr *remote)
-{
-  uint32_t headers = remote->family == 6 ? 60 : 40;
-  struct lwt_addr src;
-  uint16_t mtu;
-
-  if (net_ip_route(s, remote, &src, &mtu) || mtu < headers + TCP_MSS_MIN)
-    return remote->family == 6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT4;
-  return (uint16_t)(mtu - headers);
-}
-
 uint8_t net_tcp_syn_options(const struct net_stack *s, uint8_t asked)
 {
   return (uint8_t)(TCP_OPT_MSS | (asked & TCP_OPT_ALL & ~s->config.tcp_without));
@@ -341,7 +330,7 @@ int net_tcp_send_syn(struct tcp_conn *c)
     r.flags |= TCP_ECE | TCP_CWR; /* a path that does not like it gets one without */
   r.window = (uint16_t)window;
   r.options = net_tcp_syn_options(c->stack, asked);
-  r.mss = net_tcp_our_mss(c->stack, &c->remote);
+  r.mss = net_tcp_our_mss(c->stack, net_tcp_conn_way(c), &c->remote);
   r.scale = net_tcp_scale_for(c->stack->config.tcp_receive);
   r.tsval = net_tcp_ts_now(c->stack, c->ts_offset);
   r.tsecr = c->ts_recent;
@@ -356,13 +345,20 @@ int net_tcp_send_syn(struct tcp_conn *c)
 int net_tcp_send_bare(struct net_stack *s, const struct tcp_tuple *t,
                       struct tcp_repr *r)
 {
+  const struct net_route *way = net_tcp_way(s, t);
   struct lwt_addr local, remote;
+  struct lwt_buf *segment;
 
-  net_tcp_tuple_addrs(t, &local, &remote);
   r->src = t->local_port;
   r->dst = t->remote_port;
+  segment = make(s, r, 0);
+  if (segment && way) {
+    s->stats.tcp_tx++;
+    return net_route_send(s, way, CSUM_OFFSET, 0, 0, segment);
+  }
+  net_tcp_tuple_addrs(t, &local, &remote);
   local.port = remote.port = 0;
-  return transmit(s, &local, &remote, 0, make(s, r, 0));
+  return transmit(s, &local, &remote, 0, segment);
 }
 
 void net_tcp_refuse(struct net_stack *s, const struct tcp_tuple *t,

@@ -12,46 +12,18 @@
 
 enum { FIRST_BUCKETS = 256 };
 
-static inline int tuple_equal(const struct tcp_tuple *a, const struct tcp_tuple *b)
-{
-  return !((a->remote[0] ^ b->remote[0]) | (a->remote[1] ^ b->remote[1]) |
-           (a->local[0] ^ b->local[0]) | (a->local[1] ^ b->local[1]) |
-           (uint64_t)(a->local_port ^ b->local_port) |
-           (uint64_t)(a->remote_port ^ b->remote_port) |
-           (uint64_t)(a->scope ^ b->scope));
-}
-
-static inline void absorb(uint64_t v[4], uint64_t m)
-{
-  v[3] ^= m;
-  net_sip_round(v);
-  v[0] ^= m;
-}
-
-/* SipHash-1-3 of the tuple's words: two for IPv4 and one for the rest. */
+/* SipHash-1-3: nobody sees it. */
 static uint32_t tuple_hash(const struct tcp_table *table, const struct tcp_tuple *t)
 {
-  uint64_t v[4];
+  uint64_t words[TCP_TUPLE_WORDS];
 
-  net_sip_begin(v, table->key[0], table->key[1]);
-  absorb(v, t->remote[0]);
-  absorb(v, t->local[0]);
-  absorb(v, (uint64_t)t->local_port << 48 | (uint64_t)t->remote_port << 32 | t->scope);
-  if ((t->scope & 0xff) == 6) {
-    absorb(v, t->remote[1]);
-    absorb(v, t->local[1]);
-  }
-  v[2] ^= 0xff;
-  net_sip_round(v);
-  net_sip_round(v);
-  net_sip_round(v);
-  return (uint32_t)(v[0] ^ v[1] ^ v[2] ^ v[3]);
+  return (uint32_t)net_sip_words(table->key, words, net_tcp_tuple_words(t, words), 1, 3);
 }
 
 /* The same, once for a tuple that is looked for and then put in. */
 static uint32_t hash_of(struct tcp_table *table, const struct tcp_tuple *t)
 {
-  if (!tuple_equal(&table->hashed, t)) {
+  if (!net_tcp_tuple_equal(&table->hashed, t)) {
     table->hashed = *t;
     table->hash = tuple_hash(table, t);
   }
@@ -130,7 +102,7 @@ static struct tcp_node *find(struct tcp_table *table, const struct tcp_tuple *t)
   uint32_t hash = hash_of(table, t);
   struct tcp_node *node = table->buckets[hash & table->mask];
 
-  while (node && (node->hash != hash || !tuple_equal(&node->tuple, t)))
+  while (node && (node->hash != hash || !net_tcp_tuple_equal(&node->tuple, t)))
     node = node->next;
   return node;
 }
@@ -140,7 +112,7 @@ struct tcp_node *net_tcp_find(struct net_stack *s, const struct tcp_tuple *t)
   struct net_tcp *tcp = s->tcp;
   struct tcp_node *node;
 
-  if (tcp->last && tuple_equal(&tcp->last->node.tuple, t))
+  if (tcp->last && net_tcp_tuple_equal(&tcp->last->node.tuple, t))
     return &tcp->last->node;
   node = find(&tcp->table, t);
   if (node && node->kind == TCP_CONN)
@@ -201,11 +173,22 @@ int net_tcp_is_free(struct net_stack *s, const struct tcp_tuple *t)
   return !find(&s->tcp->table, t) && !net_tcp_port_is_listened(s, t->local_port);
 }
 
+/* One of n: a random number is good for two. */
+static uint32_t choose(struct net_stack *s, uint32_t n)
+{
+  uint64_t bits = s->tcp->port_bits;
+
+  if (!bits)
+    bits = net_random(s);
+  s->tcp->port_bits = bits >> 32;
+  return (uint32_t)((bits & UINT32_MAX) * n >> 32);
+}
+
 /* RFC 6056 algorithm 1: a random place to begin, then one after the other. */
 int net_tcp_choose_port(struct net_stack *s, struct tcp_tuple *t)
 {
   uint32_t n = TCP_PORT_LAST - TCP_PORT_FIRST + 1;
-  uint32_t i, at = (uint32_t)(net_random(s) % n);
+  uint32_t i, at = choose(s, n);
 
   for (i = 0; i < n; i++, at = at + 1 < n ? at + 1 : 0) {
     t->local_port = (uint16_t)(TCP_PORT_FIRST + at);

@@ -476,6 +476,7 @@ __attribute__((unused)) static int lab_try_start(const struct lwt_net_config *co
   memset(&lab, 0, sizeof lab);
   if (config)
     lab.config = *config;
+  lab.route_age = 1;
   if (!lab.config.max_connections)
     lab.config.max_connections = 1000;
   if (!lab.config.max_time_wait)
