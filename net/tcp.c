@@ -83,11 +83,9 @@ void net_tcp_leave(struct net_stack *s)
 
 /* A segment for which there is no connection.  Returns one that it completes. */
 static struct tcp_conn *input_stranger(struct net_stack *s, const struct tcp_tuple *t,
-                                       const struct tcp_repr *r,
-                                       const struct lwt_addr *local,
-                                       const uint32_t *iss)
+                                       const struct tcp_repr *r, const uint32_t *iss)
 {
-  struct tcp_listener *l = net_tcp_find_listener(s, local);
+  struct tcp_listener *l = net_tcp_find_listener(s, t);
 
   if (!l) {
     s->stats.tcp_no_port++;
@@ -102,13 +100,12 @@ static struct tcp_conn *input_stranger(struct net_stack *s, const struct tcp_tup
   return NULL;
 }
 
-static void input_wait(struct net_stack *s, struct tcp_wait *w, const struct tcp_repr *r,
-                       const struct lwt_addr *local)
+static void input_wait(struct net_stack *s, struct tcp_wait *w, const struct tcp_repr *r)
 {
   struct tcp_tuple t = w->node.tuple;
   uint32_t iss, old = w->snd_nxt;
 
-  if (!net_tcp_wait_reusable(w, r) || !net_tcp_find_listener(s, local)) {
+  if (!net_tcp_wait_reusable(w, r) || !net_tcp_find_listener(s, &t)) {
     net_tcp_wait_input(s, w, r);
     return;
   }
@@ -116,30 +113,23 @@ static void input_wait(struct net_stack *s, struct tcp_wait *w, const struct tcp
   iss = net_tcp_isn(s, &t);
   if (!seq_gt(iss, old)) /* beyond everything that the old one sent */
     iss = old + 0x10000;
-  input_stranger(s, &t, r, local, &iss);
+  input_stranger(s, &t, r, &iss);
 }
 
-/* Takes payload. */
-static void input(struct net_stack *s, const struct net_ip_info *ip,
-                  const struct tcp_repr *r, struct lwt_buf *payload)
+void net_tcp_input_node(struct net_stack *s, const struct tcp_tuple *t,
+                        struct tcp_node *node, const struct tcp_repr *r,
+                        struct lwt_buf *payload)
 {
-  struct lwt_addr local = ip->dst, remote = ip->src;
   struct tcp_conn *c = NULL;
-  struct tcp_node *node;
-  struct tcp_tuple t;
 
-  local.port = r->dst;
-  remote.port = r->src;
-  net_tcp_tuple(&t, &local, &remote);
-  node = net_tcp_find(s, &t);
   if (!node)
-    c = input_stranger(s, &t, r, &local, NULL);
+    c = input_stranger(s, t, r, NULL);
   else if (node->kind == TCP_CONN)
     c = tcp_of(node, struct tcp_conn, node);
   else if (node->kind == TCP_HALF)
     c = net_tcp_half_input(s, tcp_of(node, struct tcp_half, node), r);
   else
-    input_wait(s, tcp_of(node, struct tcp_wait, node), r, &local);
+    input_wait(s, tcp_of(node, struct tcp_wait, node), r);
   if (c)
     net_tcp_conn_input(c, r, payload);
   else
@@ -159,6 +149,8 @@ void net_tcp_input_begin(struct net_stack *s, size_t len)
 void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
                    struct lwt_buf *segment)
 {
+  struct lwt_addr local = ip->dst, remote = ip->src;
+  struct tcp_tuple t;
   struct tcp_repr r;
   int code;
 
@@ -185,7 +177,10 @@ void net_tcp_input(struct net_stack *s, const struct net_ip_info *ip,
     goto drop;
   }
   r.ce = (ip->tos & 3) == 3;
-  input(s, ip, &r, lwt_buf_pull(segment, r.header));
+  local.port = r.dst;
+  remote.port = r.src;
+  net_tcp_tuple(&t, &local, &remote);
+  net_tcp_input_node(s, &t, net_tcp_find(s, &t), &r, lwt_buf_pull(segment, r.header));
   return;
 drop:
   lwt_buf_free(segment);
@@ -260,12 +255,15 @@ int net_tcp_init(struct net_stack *s)
   net_key(s, "tcp isn", key);
   memcpy(tcp->isn_key, key, sizeof key);
   net_key(s, "tcp cookies", tcp->cookie_key);
-  if (net_tcp_table_init(s)) {
-    lwt__free(tcp);
-    s->tcp = NULL;
-    return LWT_ENOMEM;
-  }
-  return 0;
+  if (net_tcp_pool_init(tcp))
+    goto fail;
+  if (!net_tcp_table_init(s))
+    return 0;
+  net_tcp_pool_fini(tcp);
+fail:
+  lwt__free(tcp);
+  s->tcp = NULL;
+  return LWT_ENOMEM;
 }
 
 static void shut_listeners(struct net_stack *s, struct tcp_link *waiting)
@@ -343,6 +341,9 @@ void net_tcp_fini(struct net_stack *s)
   lwt_abandon(&tcp->closed);
   net_timer_stop(&s->timers, &tcp->wait_timer);
   net_tcp_table_fini(s);
+  net_tcp_shelf_clear(&tcp->half_shelf);
+  net_tcp_shelf_clear(&tcp->wait_shelf);
+  net_tcp_pool_fini(tcp);
   s->tcp = NULL;
   lwt__free(tcp);
   net_tcp_reject_accepts(&waiting);

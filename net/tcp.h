@@ -177,10 +177,12 @@ enum tcp_state {
 
 struct tcp_listener;
 struct tcp_log;
+struct tcp_pool;
 
 struct tcp_conn {
   struct lwt_flow flow;    /* first */
   struct net_stack *stack; /* NULL: closed */
+  struct tcp_pool *pool;   /* where its memory goes */
   struct tcp_node node;
   struct tcp_link work, wake; /* in s->tcp->work, wake */
   struct tcp_link all;        /* in s->tcp->conns */
@@ -362,6 +364,52 @@ struct tcp_listener {
   struct tcp_link acceptors;
 };
 
+/* ---- Memory of what comes and goes ------------------------------------- */
+
+/* The last few that were given back, for the next ones. */
+struct tcp_shelf {
+  void *first;
+  unsigned n;
+};
+
+#ifdef LWT_NO_POOLS
+enum { TCP_SHELF_MAX = 0 };
+#else
+enum { TCP_SHELF_MAX = 16 };
+#endif
+
+/* Of size bytes, which are the same for all on the shelf; NULL. */
+static inline void *tcp_shelf_take(struct tcp_shelf *shelf, size_t size)
+{
+  void *p = shelf->first;
+
+  if (!p)
+    return lwt__alloc(size);
+  shelf->first = *(void **)p;
+  shelf->n--;
+  return p;
+}
+
+static inline void tcp_shelf_give(struct tcp_shelf *shelf, void *p)
+{
+  if (shelf->n >= TCP_SHELF_MAX) {
+    lwt__free(p);
+    return;
+  }
+  *(void **)p = shelf->first;
+  shelf->first = p;
+  shelf->n++;
+}
+
+void net_tcp_shelf_clear(struct tcp_shelf *shelf);
+
+/* Connections: a program may hold them for longer than there is a stack. */
+struct tcp_pool {
+  struct tcp_shelf shelf;
+  unsigned users; /* connections, and the stack */
+  uint8_t closed; /* there is no stack any more */
+};
+
 /* ---- The stack's part -------------------------------------------------- */
 
 enum { TCP_LISTEN_BUCKETS = 64, TCP_WAYS = 4 };
@@ -379,6 +427,8 @@ struct net_tcp {
   struct net_same same;    /* of the last frame for a connection, */
   struct tcp_conn *same_conn; /* which is this one */
   struct tcp_way ways[TCP_WAYS];
+  struct tcp_shelf half_shelf, wait_shelf;
+  struct tcp_pool *pool;
   struct tcp_link listeners[TCP_LISTEN_BUCKETS];
   struct tcp_link conns;   /* every connection in the table */
   struct tcp_link work;    /* may have something to send */
@@ -449,6 +499,9 @@ void net_tcp_conn_reset(struct tcp_conn *c, int code, const char *what);
 void net_tcp_conn_settle(struct net_stack *s, struct tcp_conn *c);
 /* Free a closed c. */
 void net_tcp_conn_free(struct tcp_conn *c);
+/* Memory of connections.  0, or LWT_ENOMEM. */
+int net_tcp_pool_init(struct net_tcp *tcp);
+void net_tcp_pool_fini(struct net_tcp *tcp);
 /* After our FIN was acknowledged or the peer's came: the next state. */
 void net_tcp_conn_fin_acked(struct tcp_conn *c);
 void net_tcp_conn_fin_received(struct tcp_conn *c);
@@ -474,8 +527,9 @@ void net_tcp_flow_drop(void *flow);
 
 /* ---- tcp_listen.c ------------------------------------------------------ */
 
+/* Who listens on the tuple's local end. */
 struct tcp_listener *net_tcp_find_listener(struct net_stack *s,
-                                           const struct lwt_addr *local);
+                                           const struct tcp_tuple *t);
 int net_tcp_port_is_listened(struct net_stack *s, uint16_t port);
 /* A segment to a listener, not in the table; r->flags has SYN. */
 void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
@@ -514,6 +568,11 @@ int net_tcp_is_next(const struct tcp_conn *c, const struct tcp_repr *r);
 /* The same for such a segment as net_tcp_conn_input(). */
 void net_tcp_conn_next(struct tcp_conn *c, const struct tcp_repr *r,
                        struct lwt_buf *payload);
+/* A segment between the ends t, which are node (NULL: they are not in the table).
+ * Takes payload. */
+void net_tcp_input_node(struct net_stack *s, const struct tcp_tuple *t,
+                        struct tcp_node *node, const struct tcp_repr *r,
+                        struct lwt_buf *payload);
 /* A segment of len bytes comes in: the batch ends with net_tcp_input_done(). */
 void net_tcp_input_begin(struct net_stack *s, size_t len);
 /* Returns 0, or -1 if the segment must be dropped. */

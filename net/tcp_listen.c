@@ -28,16 +28,18 @@ static int is_any(const struct lwt_addr *addr)
 }
 
 struct tcp_listener *net_tcp_find_listener(struct net_stack *s,
-                                           const struct lwt_addr *local)
+                                           const struct tcp_tuple *t)
 {
-  struct tcp_link *list = bucket(s, local->port), *at;
+  struct tcp_link *list = bucket(s, t->local_port), *at;
   struct tcp_listener *l, *any = NULL;
+  uint32_t v4 = (uint32_t)t->local[0];
+  uint8_t family = (uint8_t)t->scope;
 
   for (at = list->next; at != list; at = at->next) {
     l = tcp_of(at, struct tcp_listener, link);
-    if (l->addr.port != local->port || l->addr.family != local->family)
+    if (l->addr.port != t->local_port || l->addr.family != family)
       continue;
-    if (lwt_addr_equal(&l->addr, local))
+    if (family == 4 ? !memcmp(l->addr.ip, &v4, 4) : !memcmp(l->addr.ip, t->local, 16))
       return l;
     if (is_any(&l->addr))
       any = l;
@@ -102,7 +104,7 @@ void net_tcp_half_free(struct net_stack *s, struct tcp_half *h)
   tcp_list_remove(&h->age);
   tcp_list_remove(&h->acked);
   s->tcp->n_halves--;
-  lwt__free(h);
+  tcp_shelf_give(&s->tcp->half_shelf, h);
 }
 
 static void half_timer(struct net_timer *timer)
@@ -180,7 +182,7 @@ void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
     }
     evict(s);
   }
-  h = lwt__alloc(sizeof *h);
+  h = tcp_shelf_take(&s->tcp->half_shelf, sizeof *h);
   if (!h) {
     s->stats.no_memory++;
     return;

@@ -42,20 +42,18 @@ static int parse(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
   return net_get32(p + TCP_HEADER) == TCP_TS_ALONE;
 }
 
-static struct tcp_conn *find(struct net_stack *s, const uint8_t *p)
+static struct tcp_node *find(struct net_stack *s, const uint8_t *p, struct tcp_tuple *t)
 {
-  struct tcp_tuple t = { .scope = 4 };
-  struct tcp_node *node;
   uint32_t ip;
 
+  *t = (struct tcp_tuple){ .scope = 4 };
   memcpy(&ip, p + IP + 12, 4);
-  t.remote[0] = ip;
+  t->remote[0] = ip;
   memcpy(&ip, p + IP + 16, 4);
-  t.local[0] = ip;
-  t.remote_port = net_get16(p + TCP);
-  t.local_port = net_get16(p + TCP + 2);
-  node = net_tcp_find(s, &t);
-  return node && node->kind == TCP_CONN ? tcp_of(node, struct tcp_conn, node) : NULL;
+  t->local[0] = ip;
+  t->remote_port = net_get16(p + TCP);
+  t->local_port = net_get16(p + TCP + 2);
+  return net_tcp_find(s, t);
 }
 
 /* Its headers but for the numbers belong to c: 0: something else is unusual. */
@@ -74,20 +72,46 @@ static inline int take(struct net_stack *s, struct tcp_conn *c, struct lwt_buf *
   return 1;
 }
 
+/* Not the next one, but in order as far as that can be said without a connection; the
+ * rest is for tcp.c. */
+static int take_other(struct net_stack *s, const struct tcp_tuple *t,
+                      struct tcp_node *node, struct lwt_buf *frame, uint32_t len)
+{
+  struct lwt_addr src = net_addr4(net_get32(frame->data + IP + 12), 0);
+  struct tcp_repr r;
+
+  if (net_tcp_parse(&r, frame->data + TCP, frame->len - TCP, len) || !r.src || !r.dst ||
+      !net_ip_is_unicast(s, &src) || !net_next_sum_ok(frame, NET_PROTO_TCP, len))
+    return 0;
+  s->stats.ip_rx++;
+  net_clock_once(s);
+  net_tcp_input_begin(s, len);
+  net_tcp_input_node(s, t, node, &r,
+                     net_next_strip(frame, TCP + r.header, len - r.header));
+  return 1;
+}
+
 /* Addresses and ports are looked at here and what follows from them is looked up,
  * once for frames that begin in the same way. */
 int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len)
 {
   struct net_stack *s = nif->s;
   const uint8_t *p = frame->data;
+  struct tcp_tuple t;
+  struct tcp_node *node;
   struct tcp_conn *c;
 
-  if (frame->len < LEAST || len < TCP_HEADER || (p[IP + 1] & CE) == CE ||
-      !(c = find(s, p)))
+  if (frame->len < LEAST || len < TCP_HEADER || (p[IP + 1] & CE) == CE)
     return 0;
-  net_next_remember(&s->tcp->same, nif, p);
-  s->tcp->same_conn = c;
-  return take(s, c, frame, len);
+  node = find(s, p, &t);
+  if (node && node->kind == TCP_CONN) {
+    c = tcp_of(node, struct tcp_conn, node);
+    net_next_remember(&s->tcp->same, nif, p);
+    s->tcp->same_conn = c;
+    if (take(s, c, frame, len))
+      return 1;
+  }
+  return take_other(s, &t, node, frame, len);
 }
 
 int net_tcp_input_same(struct net_if *nif, struct lwt_buf *frame)

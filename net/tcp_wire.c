@@ -6,6 +6,10 @@
  */
 #include "tcp.h"
 
+/* Options that fill words as we and most others write them. */
+enum { MSS_WORD = 0x02040000, SCALE_WORD = 0x01030300, SACK_OK_WORD = 0x01010402,
+       SACK_OK_TS = 0x0402080a, SYN_OPTIONS = 20 };
+
 enum { KIND_END, KIND_NOP, KIND_MSS, KIND_SCALE, KIND_SACK_OK, KIND_SACK, KIND_TS = 8,
        KIND_USER_TIMEOUT = 28 };
 
@@ -81,6 +85,22 @@ static void parse_options(struct tcp_repr *r, const uint8_t *p, const uint8_t *e
   }
 }
 
+/* What nearly every SYN has: MSS, SACK, timestamps and a scale. */
+static int parse_syn(struct tcp_repr *r, const uint8_t *p)
+{
+  uint32_t mss = net_get32(p), scale = net_get32(p + 16), shift = scale & 0xff;
+
+  if (!(r->flags & TCP_SYN) || mss >> 16 != MSS_WORD >> 16 ||
+      net_get32(p + 4) != SACK_OK_TS || scale >> 8 != SCALE_WORD >> 8)
+    return 0;
+  r->mss = (uint16_t)mss;
+  r->tsval = net_get32(p + 8);
+  r->tsecr = net_get32(p + 12);
+  r->scale = (uint8_t)(shift < TCP_SCALE_MAX ? shift : TCP_SCALE_MAX);
+  r->options = TCP_OPT_ALL;
+  return 1;
+}
+
 int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
                   uint32_t total)
 {
@@ -110,7 +130,8 @@ int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
     r->tsval = net_get32(bytes + TCP_HEADER + 4);
     r->tsecr = net_get32(bytes + TCP_HEADER + 8);
     r->options = TCP_OPT_TS;
-  } else if (r->header > TCP_HEADER) {
+  } else if (r->header > TCP_HEADER &&
+             (r->header != TCP_HEADER + SYN_OPTIONS || !parse_syn(r, bytes + TCP_HEADER))) {
     parse_options(r, bytes + TCP_HEADER, bytes + r->header);
   }
   return 0;
@@ -134,8 +155,8 @@ static uint32_t fixed_len(const struct tcp_repr *r)
     len += 4;
   if (r->options & TCP_OPT_TS)
     len += TCP_HEADER_TS;
-  if (r->options & TCP_OPT_SACK_OK)
-    len += 4;
+  if ((r->options & (TCP_OPT_SACK_OK | TCP_OPT_TS)) == TCP_OPT_SACK_OK)
+    len += 4; /* else it fills the word of the timestamps */
   if (r->options & TCP_OPT_UTO)
     len += 4;
   return len;
@@ -163,42 +184,30 @@ static uint8_t *emit_sacks(const struct tcp_repr *r, uint8_t *p)
   return p;
 }
 
-/* Every option is padded to a multiple of 4 with NOPs in front. */
+static uint8_t *emit_word(uint8_t *p, uint32_t word)
+{
+  net_put32(p, word);
+  return p + 4;
+}
+
+/* Words, with NOPs in front where an option is shorter. */
 static uint8_t *emit_options(const struct tcp_repr *r, uint8_t *p)
 {
-  if (r->options & TCP_OPT_MSS) {
-    *p++ = KIND_MSS;
-    *p++ = 4;
-    net_put16(p, r->mss);
-    p += 2;
-  }
-  if (r->options & TCP_OPT_SCALE) {
-    *p++ = KIND_NOP;
-    *p++ = KIND_SCALE;
-    *p++ = 3;
-    *p++ = r->scale;
-  }
-  if (r->options & TCP_OPT_SACK_OK) {
-    *p++ = KIND_NOP;
-    *p++ = KIND_NOP;
-    *p++ = KIND_SACK_OK;
-    *p++ = 2;
-  }
+  uint8_t sack_ok = r->options & TCP_OPT_SACK_OK;
+
+  if (r->options & TCP_OPT_MSS)
+    p = emit_word(p, MSS_WORD | r->mss);
   if (r->options & TCP_OPT_TS) {
-    *p++ = KIND_NOP;
-    *p++ = KIND_NOP;
-    *p++ = KIND_TS;
-    *p++ = 10;
-    net_put32(p, r->tsval);
-    net_put32(p + 4, r->tsecr);
-    p += 8;
+    p = emit_word(p, sack_ok ? SACK_OK_TS : TCP_TS_ALONE);
+    p = emit_word(p, r->tsval);
+    p = emit_word(p, r->tsecr);
+  } else if (sack_ok) {
+    p = emit_word(p, SACK_OK_WORD);
   }
-  if (r->options & TCP_OPT_UTO) {
-    *p++ = KIND_USER_TIMEOUT;
-    *p++ = 4;
-    net_put16(p, r->uto);
-    p += 2;
-  }
+  if (r->options & TCP_OPT_SCALE)
+    p = emit_word(p, (uint32_t)SCALE_WORD | r->scale);
+  if (r->options & TCP_OPT_UTO)
+    p = emit_word(p, KIND_USER_TIMEOUT << 24 | 4 << 16 | r->uto);
   if (r->n_sacks)
     p = emit_sacks(r, p);
   return p;
