@@ -34,30 +34,10 @@ static inline void net_sip_round(uint64_t v[4])
   v[2] = net_rotl64(v[2], 32);
 }
 
-static inline void net_sip_rounds(uint64_t v[4], int n)
-{
-  while (n--)
-    net_sip_round(v);
-}
-
-/* SipHash-c-d of n words.  Their number is not hashed: it must follow from the first
- * one. */
-static inline uint64_t net_sip_words(const uint64_t key[2], const uint64_t *words,
-                                     unsigned n, int c, int d)
-{
-  uint64_t v[4];
-  unsigned i;
-
-  net_sip_begin(v, key[0], key[1]);
-  for (i = 0; i < n; i++) {
-    v[3] ^= words[i];
-    net_sip_rounds(v, c);
-    v[0] ^= words[i];
-  }
-  v[2] ^= 0xff;
-  net_sip_rounds(v, d);
-  return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
+/* SipHash-c-d of n words (random.c).  Their number is not hashed: it must follow from
+ * the first one. */
+uint64_t net_sip_words(const uint64_t key[2], const uint64_t *words, unsigned n, int c,
+                       int d);
 
 /* Eight bytes as SipHash reads them. */
 static inline uint64_t net_get_le64(const uint8_t *p)

@@ -255,12 +255,11 @@ int net_tcp_init(struct net_stack *s)
   net_key(s, "tcp isn", key);
   memcpy(tcp->isn_key, key, sizeof key);
   net_key(s, "tcp cookies", tcp->cookie_key);
-  if (net_tcp_pool_init(tcp))
-    goto fail;
-  if (!net_tcp_table_init(s))
+  tcp->pool = net_tcp_pool_new();
+  if (tcp->pool && !net_tcp_table_init(s))
     return 0;
-  net_tcp_pool_fini(tcp);
-fail:
+  if (tcp->pool)
+    net_tcp_pool_close(tcp->pool);
   lwt__free(tcp);
   s->tcp = NULL;
   return LWT_ENOMEM;
@@ -343,7 +342,7 @@ void net_tcp_fini(struct net_stack *s)
   net_tcp_table_fini(s);
   net_tcp_shelf_clear(&tcp->half_shelf);
   net_tcp_shelf_clear(&tcp->wait_shelf);
-  net_tcp_pool_fini(tcp);
+  net_tcp_pool_close(tcp->pool);
   s->tcp = NULL;
   lwt__free(tcp);
   net_tcp_reject_accepts(&waiting);

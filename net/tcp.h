@@ -13,6 +13,7 @@
  *   tcp_log.c       what happened, for programs
  *   tcp_uto.c       user timeouts that both ends know of
  *   tcp_tune.c      buffers that grow as they are needed
+ *   tcp_shelf.c     memory of what comes and goes
  *   tcp_conn.c      a connection's life: made, closed, settled, freed
  *   tcp_flow.c      what the program calls (lwt/flow.h)
  *   tcp_connect.c   opening, and the options of a connection
@@ -53,6 +54,8 @@
 #include "tcp_loss.h"
 #include "tcp_queue.h"
 #include "tcp_seq.h"
+#include "tcp_shelf.h"
+#include "tcp_table.h"
 #include "tcp_wire.h"
 
 /* ---- Limits ------------------------------------------------------------ */
@@ -79,74 +82,6 @@ enum {
 #define TCP_DEVICE_RETRY LWT_MS(50)
 #define TCP_HALF_TIMEOUT LWT_S(180)       /* R2 of a SYN (MUST-23) */
 #define TCP_TS_IDLE LWT_S(24 * 24 * 3600) /* then TS.Recent is worth nothing */
-
-/* ---- The table (tcp_table.c) ------------------------------------------- */
-
-/* A connection's name, both addresses in 16 bytes (IPv4: the first 4). */
-struct tcp_tuple {
-  uint64_t local[2], remote[2];
-  uint16_t local_port, remote_port;
-  uint32_t scope; /* scope << 8 | family */
-};
-
-static inline int net_tcp_tuple_equal(const struct tcp_tuple *a, const struct tcp_tuple *b)
-{
-  return !((a->remote[0] ^ b->remote[0]) | (a->remote[1] ^ b->remote[1]) |
-           (a->local[0] ^ b->local[0]) | (a->local[1] ^ b->local[1]) |
-           (uint64_t)(a->local_port ^ b->local_port) |
-           (uint64_t)(a->remote_port ^ b->remote_port) |
-           (uint64_t)(a->scope ^ b->scope));
-}
-
-/* All of it, to be hashed: the first word says how many there are. */
-enum { TCP_TUPLE_WORDS = 5 };
-static inline unsigned net_tcp_tuple_words(const struct tcp_tuple *t, uint64_t words[])
-{
-  words[0] = (uint64_t)t->local_port << 48 | (uint64_t)t->remote_port << 32 | t->scope;
-  if ((t->scope & 0xff) == 4) {
-    words[1] = t->remote[0] << 32 | t->local[0];
-    return 2;
-  }
-  words[1] = t->remote[0];
-  words[2] = t->remote[1];
-  words[3] = t->local[0];
-  words[4] = t->local[1];
-  return 5;
-}
-
-enum tcp_kind { TCP_CONN, TCP_HALF, TCP_WAIT };
-
-/* What is in the table: struct tcp_conn, tcp_half or tcp_wait. */
-struct tcp_node {
-  struct tcp_node *next;
-  struct tcp_tuple tuple;
-  uint32_t hash;
-  uint8_t kind;
-};
-
-struct tcp_table {
-  struct tcp_node **buckets;
-  uint32_t mask, count;
-  uint64_t key[2];
-  struct tcp_tuple hashed; /* the last one, and its hash; all zero: none */
-  uint32_t hash;
-};
-
-void net_tcp_tuple(struct tcp_tuple *t, const struct lwt_addr *local,
-                   const struct lwt_addr *remote);
-void net_tcp_tuple_addrs(const struct tcp_tuple *t, struct lwt_addr *local,
-                         struct lwt_addr *remote);
-int net_tcp_table_init(struct net_stack *s);
-void net_tcp_table_fini(struct net_stack *s);
-/* The node, or NULL. */
-struct tcp_node *net_tcp_find(struct net_stack *s, const struct tcp_tuple *t);
-/* node->tuple and kind are set; the tuple is not in the table. */
-void net_tcp_insert(struct net_stack *s, struct tcp_node *node);
-void net_tcp_remove(struct net_stack *s, struct tcp_node *node);
-/* Whether nothing has the tuple, and nobody listens on its local port. */
-int net_tcp_is_free(struct net_stack *s, const struct tcp_tuple *t);
-/* Choose a free local port for the tuple (RFC 6056).  0 or LWT_EADDRNOTAVAIL. */
-int net_tcp_choose_port(struct net_stack *s, struct tcp_tuple *t);
 
 /* ---- Initial numbers (tcp_isn.c) --------------------------------------- */
 
@@ -177,19 +112,20 @@ enum tcp_state {
 
 struct tcp_listener;
 struct tcp_log;
-struct tcp_pool;
 
 struct tcp_conn {
   struct lwt_flow flow;    /* first */
   struct net_stack *stack; /* NULL: closed */
-  struct tcp_pool *pool;   /* where its memory goes */
-  struct tcp_node node;
-  struct tcp_link work, wake; /* in s->tcp->work, wake */
-  struct tcp_link all;        /* in s->tcp->conns */
-
   uint8_t state; /* enum tcp_state */
   uint8_t mode;  /* enum tcp_mode */
   uint8_t snd_scale, rcv_scale;
+  uint8_t reading, writing, ending; /* TCP_READ_BYTES and so on */
+  uint8_t retransmits;      /* of the present segment */
+  uint8_t frto;             /* enum tcp_frto */
+  uint8_t tos;              /* differentiated services, upper six bits */
+  uint8_t keep_count, keep_sent;
+  uint8_t probe_fails;      /* of the present size */
+  uint8_t challenges;
 
   unsigned user : 1;        /* the program holds the flow */
   unsigned fin : 1;         /* nothing will follow what is queued */
@@ -253,7 +189,6 @@ struct tcp_conn {
   struct tcp_undo undo;
   struct tcp_prr prr;
   uint32_t frto_una;        /* snd_una at the timeout */
-  uint8_t frto;             /* enum tcp_frto */
 
   /* Receiving. */
   uint32_t irs, rcv_nxt;
@@ -286,14 +221,13 @@ struct tcp_conn {
   struct net_timer timer;   /* the earliest of them */
   uint64_t user_timeout, keep_idle, keep_interval;
   uint64_t uto_ours;        /* user_timeout before the peer had a say */
-  uint8_t tos;              /* differentiated services, upper six bits */
-  uint64_t linger;          /* LWT_NEVER: as long as it takes */
-  uint8_t keep_count, keep_sent;
-  uint8_t probe_fails;      /* of the present size */
-  uint8_t retransmits;      /* of the present segment */
-  uint8_t challenges;
   uint64_t challenge_time;
+  uint64_t linger;          /* LWT_NEVER: as long as it takes */
 
+  struct tcp_node node;
+  struct tcp_link work, wake; /* in s->tcp->work, wake */
+  struct tcp_link all;        /* in s->tcp->conns */
+  struct tcp_pool *pool;      /* where its memory goes */
   struct net_route route;
   struct tcp_log *log;      /* NULL: none */
 
@@ -303,7 +237,6 @@ struct tcp_conn {
   struct lwt_error soft;    /* a passing failure that ICMP told */
   struct tcp_listener *listener; /* not accepted yet */
   struct tcp_link accept;        /* in listener->ready */
-  uint8_t reading, writing, ending;
   struct lwt_resolver read, write;
   struct lwt_resolver end;  /* connect, later close */
   uint8_t *read_bytes;
@@ -362,52 +295,6 @@ struct tcp_listener {
   struct tcp_link ready;        /* struct tcp_conn.accept */
   struct tcp_link acked;        /* struct tcp_half.acked */
   struct tcp_link acceptors;
-};
-
-/* ---- Memory of what comes and goes ------------------------------------- */
-
-/* The last few that were given back, for the next ones. */
-struct tcp_shelf {
-  void *first;
-  unsigned n;
-};
-
-#ifdef LWT_NO_POOLS
-enum { TCP_SHELF_MAX = 0 };
-#else
-enum { TCP_SHELF_MAX = 16 };
-#endif
-
-/* Of size bytes, which are the same for all on the shelf; NULL. */
-static inline void *tcp_shelf_take(struct tcp_shelf *shelf, size_t size)
-{
-  void *p = shelf->first;
-
-  if (!p)
-    return lwt__alloc(size);
-  shelf->first = *(void **)p;
-  shelf->n--;
-  return p;
-}
-
-static inline void tcp_shelf_give(struct tcp_shelf *shelf, void *p)
-{
-  if (shelf->n >= TCP_SHELF_MAX) {
-    lwt__free(p);
-    return;
-  }
-  *(void **)p = shelf->first;
-  shelf->first = p;
-  shelf->n++;
-}
-
-void net_tcp_shelf_clear(struct tcp_shelf *shelf);
-
-/* Connections: a program may hold them for longer than there is a stack. */
-struct tcp_pool {
-  struct tcp_shelf shelf;
-  unsigned users; /* connections, and the stack */
-  uint8_t closed; /* there is no stack any more */
 };
 
 /* ---- The stack's part -------------------------------------------------- */
@@ -499,9 +386,6 @@ void net_tcp_conn_reset(struct tcp_conn *c, int code, const char *what);
 void net_tcp_conn_settle(struct net_stack *s, struct tcp_conn *c);
 /* Free a closed c. */
 void net_tcp_conn_free(struct tcp_conn *c);
-/* Memory of connections.  0, or LWT_ENOMEM. */
-int net_tcp_pool_init(struct net_tcp *tcp);
-void net_tcp_pool_fini(struct net_tcp *tcp);
 /* After our FIN was acknowledged or the peer's came: the next state. */
 void net_tcp_conn_fin_acked(struct tcp_conn *c);
 void net_tcp_conn_fin_received(struct tcp_conn *c);

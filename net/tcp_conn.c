@@ -34,58 +34,12 @@ void net_tcp_conn_state(struct tcp_conn *c, enum tcp_state state)
   lwt_trace_instant("tcp state", net_tcp_state_name(state), c->remote.port);
 }
 
-/* ---- Memory ------------------------------------------------------------ */
-
-void net_tcp_shelf_clear(struct tcp_shelf *shelf)
-{
-  void *p;
-
-  while ((p = shelf->first)) {
-    shelf->first = *(void **)p;
-    lwt__free(p);
-  }
-  shelf->n = 0;
-}
-
-int net_tcp_pool_init(struct net_tcp *tcp)
-{
-  tcp->pool = lwt__alloc(sizeof *tcp->pool);
-  if (!tcp->pool)
-    return LWT_ENOMEM;
-  *tcp->pool = (struct tcp_pool){ .users = 1 };
-  return 0;
-}
-
-static void leave(struct tcp_pool *pool)
-{
-  if (!--pool->users)
-    lwt__free(pool);
-}
-
-void net_tcp_pool_fini(struct net_tcp *tcp)
-{
-  tcp->pool->closed = 1;
-  net_tcp_shelf_clear(&tcp->pool->shelf);
-  leave(tcp->pool);
-}
-
-static void give_back(struct tcp_conn *c)
-{
-  struct tcp_pool *pool = c->pool;
-
-  if (pool->closed)
-    lwt__free(c);
-  else
-    tcp_shelf_give(&pool->shelf, c);
-  leave(pool);
-}
-
 /* ---- Made -------------------------------------------------------------- */
 
 struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t)
 {
   struct tcp_pool *pool = s->tcp->pool;
-  struct tcp_conn *c = tcp_shelf_take(&pool->shelf, sizeof *c);
+  struct tcp_conn *c = net_tcp_pool_take(pool, sizeof *c);
 
   if (!c) {
     s->stats.no_memory++;
@@ -93,7 +47,6 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   }
   memset(c, 0, sizeof *c);
   c->pool = pool;
-  pool->users++;
   c->flow.ops = &net_tcp_flow_ops;
   c->stack = s;
   c->node.kind = TCP_CONN;
@@ -103,7 +56,7 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   net_tcp_sent_init(&c->sent);
   c->rack.mult = 1;
   if (net_tcp_tune_init(c)) {
-    give_back(c);
+    net_tcp_pool_give(pool, c);
     return NULL;
   }
   c->linger = LWT_NEVER;
@@ -402,7 +355,7 @@ void net_tcp_conn_free(struct tcp_conn *c)
   tcp_list_remove(&c->wake);
   net_tcp_recvq_free(&c->rq);
   lwt__free(c->log);
-  give_back(c);
+  net_tcp_pool_give(c->pool, c);
 }
 
 /* ---- Writing ----------------------------------------------------------- */

@@ -6,7 +6,6 @@
  * new connection between the same two ends begins to the right of the old one
  * (MUST-8).  The timestamp clock (1 ms) is shifted in the same way.
  */
-#include "siphash.h"
 #include "tcp.h"
 
 #include <string.h>
@@ -15,11 +14,9 @@
  * together.  A connection asks for both, or for one of them twice. */
 static uint64_t number(struct net_tcp *tcp, const struct tcp_tuple *t)
 {
-  uint64_t words[TCP_TUPLE_WORDS];
-
   if (!net_tcp_tuple_equal(&tcp->numbered, t)) {
     tcp->numbered = *t;
-    tcp->number = net_sip_words(tcp->isn_key, words, net_tcp_tuple_words(t, words), 2, 4);
+    tcp->number = net_tcp_tuple_hash(t, tcp->isn_key, 2, 4);
   }
   return tcp->number;
 }

@@ -104,7 +104,7 @@ void net_tcp_half_free(struct net_stack *s, struct tcp_half *h)
   tcp_list_remove(&h->age);
   tcp_list_remove(&h->acked);
   s->tcp->n_halves--;
-  tcp_shelf_give(&s->tcp->half_shelf, h);
+  net_tcp_shelf_give(&s->tcp->half_shelf, h);
 }
 
 static void half_timer(struct net_timer *timer)
@@ -182,7 +182,7 @@ void net_tcp_listen_syn(struct tcp_listener *l, const struct tcp_tuple *t,
     }
     evict(s);
   }
-  h = tcp_shelf_take(&s->tcp->half_shelf, sizeof *h);
+  h = net_tcp_shelf_take(&s->tcp->half_shelf, sizeof *h);
   if (!h) {
     s->stats.no_memory++;
     return;

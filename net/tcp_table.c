@@ -12,20 +12,30 @@
 
 enum { FIRST_BUCKETS = 256 };
 
-/* SipHash-1-3: nobody sees it. */
-static uint32_t tuple_hash(const struct tcp_table *table, const struct tcp_tuple *t)
+uint64_t net_tcp_tuple_hash(const struct tcp_tuple *t, const uint64_t key[2], int c,
+                            int d)
 {
-  uint64_t words[TCP_TUPLE_WORDS];
+  uint64_t words[5] = {
+    (uint64_t)t->local_port << 48 | (uint64_t)t->remote_port << 32 | t->scope
+  };
+  unsigned n = 2;
 
-  return (uint32_t)net_sip_words(table->key, words, net_tcp_tuple_words(t, words), 1, 3);
+  if ((t->scope & 0xff) == 4) {
+    words[1] = t->remote[0] << 32 | t->local[0];
+  } else {
+    memcpy(words + 1, t->remote, 16);
+    memcpy(words + 3, t->local, 16);
+    n = 5;
+  }
+  return net_sip_words(key, words, n, c, d);
 }
 
-/* The same, once for a tuple that is looked for and then put in. */
+/* Once for a tuple that is looked for and then put in.  SipHash-1-3: nobody sees it. */
 static uint32_t hash_of(struct tcp_table *table, const struct tcp_tuple *t)
 {
   if (!net_tcp_tuple_equal(&table->hashed, t)) {
     table->hashed = *t;
-    table->hash = tuple_hash(table, t);
+    table->hash = (uint32_t)net_tcp_tuple_hash(t, table->key, 1, 3);
   }
   return table->hash;
 }

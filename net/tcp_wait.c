@@ -15,7 +15,7 @@ void net_tcp_wait_free(struct net_stack *s, struct tcp_wait *w)
   net_tcp_remove(s, &w->node);
   tcp_list_remove(&w->age);
   s->tcp->n_waits--;
-  tcp_shelf_give(&s->tcp->wait_shelf, w);
+  net_tcp_shelf_give(&s->tcp->wait_shelf, w);
 }
 
 static struct tcp_wait *first(struct net_stack *s)
@@ -62,7 +62,7 @@ void net_tcp_wait_start(struct tcp_conn *c, int fin_wait_2)
     s->stats.tcp_time_wait_evicted++;
     net_tcp_wait_free(s, first(s));
   }
-  w = tcp_shelf_take(&s->tcp->wait_shelf, sizeof *w);
+  w = net_tcp_shelf_take(&s->tcp->wait_shelf, sizeof *w);
   if (!w)
     s->stats.no_memory++;
   else

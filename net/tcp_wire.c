@@ -130,8 +130,7 @@ int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
     r->tsval = net_get32(bytes + TCP_HEADER + 4);
     r->tsecr = net_get32(bytes + TCP_HEADER + 8);
     r->options = TCP_OPT_TS;
-  } else if (r->header > TCP_HEADER &&
-             (r->header != TCP_HEADER + SYN_OPTIONS || !parse_syn(r, bytes + TCP_HEADER))) {
+  } else if (r->header != TCP_HEADER + SYN_OPTIONS || !parse_syn(r, bytes + TCP_HEADER)) {
     parse_options(r, bytes + TCP_HEADER, bytes + r->header);
   }
   return 0;
