@@ -21,6 +21,25 @@ static inline uint16_t net_sum_fold(uint32_t sum)
 /* The sum of len bytes; an odd last byte counts as if a zero followed. */
 uint16_t net_sum(const void *bytes, size_t len);
 
+/* A sum of words of 32 bits as the machine loads them, folded. */
+static inline uint16_t net_sum_of(uint64_t words)
+{
+  uint16_t sum;
+
+  words = (words & 0xffff) + (words >> 16 & 0xffff) + (words >> 32);
+  sum = net_sum_fold((uint32_t)words);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  sum = __builtin_bswap16(sum);
+#endif
+  return sum;
+}
+
+/* The same as net_sum() for a few bytes: the call costs more than they do. */
+static inline uint32_t net_sum_few(const uint8_t *bytes, size_t len)
+{
+  return len == 1 ? (uint32_t)*bytes << 8 : net_sum(bytes, len);
+}
+
 /* The same while copying them to `to`. */
 uint16_t net_sum_copy(void *to, const void *bytes, size_t len);
 

@@ -30,12 +30,10 @@ int net_udp_input_same(struct net_if *nif, struct lwt_buf *frame);
 static inline int net_next_header_ok(const uint8_t *p)
 {
   uint32_t words[5];
-  uint64_t sum;
 
   memcpy(words, p, sizeof words);
-  sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
-  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-  return net_sum_fold((uint32_t)sum) == 0xffff;
+  return net_sum_of((uint64_t)words[0] + words[1] + words[2] + words[3] + words[4]) ==
+         0xffff;
 }
 
 /* What follows such a header, in bytes; 0: length or sum are not in order. */

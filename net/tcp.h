@@ -34,6 +34,7 @@
  *   tcp_segment.c   one segment made and sent
  *   tcp_cut.c       many at once, for a device that does not cut them
  *   tcp_way.c       the way to a peer, for new connections
+ *   tcp_few.c       both for a few bytes, as in requests and answers
  *   tcp_timer.c     retransmission, persist, delayed ACK, keep-alive
  *   tcp_sendq.c     bytes to send and not acknowledged
  *   tcp_recvq.c     bytes to read; bytes that came out of order
@@ -494,9 +495,9 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *len, uint8_t f
  * c->route, which is there.  The same. */
 int net_tcp_send_cut(struct tcp_conn *c, const struct tcp_repr *r, uint8_t tos,
                      uint32_t *len);
-/* Send len <= TCP_INLINE_MAX new bytes, at snd_nxt, of a connection for which
- * net_tcp_is_plain(), and which has nothing else to say.  The same. */
-int net_tcp_send_few(struct tcp_conn *c, const uint8_t *bytes, uint32_t len);
+/* What happened to a segment, for the connection.  0: on its way or lost like any other;
+ * else it should be tried again later. */
+int net_tcp_outcome(struct tcp_conn *c, int code);
 /* The options of our SYN, or of the answer to one with the options asked. */
 uint8_t net_tcp_syn_options(const struct net_stack *s, uint8_t asked);
 int net_tcp_send_syn(struct tcp_conn *c);
@@ -536,6 +537,12 @@ const struct net_route *net_tcp_conn_way(struct tcp_conn *c);
  * net_ip_send() (NULL). */
 uint16_t net_tcp_our_mss(struct net_stack *s, const struct net_route *way,
                          const struct lwt_addr *remote);
+
+/* ---- tcp_few.c --------------------------------------------------------- */
+
+/* Send all there is if it is a few new bytes that nothing holds back.  1: sent, and the
+ * acknowledgment with it; 0: it is not so; -1: it is, and it could not be sent. */
+int net_tcp_send_few(struct tcp_conn *c);
 
 /* ---- tcp_log.c --------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  * Round-trip times (RFC 6298), the send window, and which loss it shows: the
  * duplicate ACKs of RFC 5681 and 6582, the SACK blocks of RFC 6675.
  */
-#include "tcp.h"
+#include "tcp_inline.h"
 
 enum { DUP_THRESH = 3 };
 
@@ -12,23 +12,7 @@ enum { DUP_THRESH = 3 };
 
 void net_tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt)
 {
-  uint64_t error, margin;
-
-  if (!c->srtt) {
-    c->srtt = rtt ? rtt : 1;
-    c->rttvar = rtt / 2;
-  } else {
-    error = rtt > c->srtt ? rtt - c->srtt : c->srtt - rtt;
-    c->rttvar = c->rttvar - c->rttvar / 4 + error / 4;
-    c->srtt = c->srtt - c->srtt / 8 + rtt / 8;
-  }
-  margin = 4 * c->rttvar > LWT_MS(1) ? 4 * c->rttvar : LWT_MS(1);
-  c->rto = c->srtt + margin;
-  if (c->rto < c->stack->config.tcp_rto_min)
-    c->rto = c->stack->config.tcp_rto_min;
-  if (c->rto > TCP_RTO_MAX)
-    c->rto = TCP_RTO_MAX;
-  c->backoff = 0;
+  net_tcp_rtt_add(c, rtt);
 }
 
 /* A segment that was sent once (Karn, MUST-18) by our clock, else the echoed
@@ -46,24 +30,6 @@ static void measure(struct tcp_conn *c, const struct tcp_repr *r)
     if (ms < 10u * 60 * 1000)
       net_tcp_rtt_sample(c, LWT_MS(ms + 1));
   }
-}
-
-/* ---- The send window --------------------------------------------------- */
-
-/* Returns 1 if the window changed. */
-static int update_window(struct tcp_conn *c, const struct tcp_repr *r)
-{
-  uint32_t wnd = (uint32_t)r->window << c->snd_scale, old = c->snd_wnd;
-
-  if (!seq_lt(c->snd_wl1, r->seq) &&
-      !(c->snd_wl1 == r->seq && seq_le(c->snd_wl2, r->ack)))
-    return 0;
-  c->snd_wl1 = r->seq;
-  c->snd_wl2 = r->ack;
-  c->snd_wnd = wnd;
-  if (wnd > c->max_wnd)
-    c->max_wnd = wnd;
-  return wnd != old;
 }
 
 /* ---- New acknowledgments ----------------------------------------------- */
@@ -220,62 +186,11 @@ static void detect(struct tcp_conn *c, const struct tcp_repr *r,
     net_tcp_work(c);
 }
 
-/* Nothing is lost, reordered, probed or undone, and r acknowledges all that was sent,
- * which was sent once and at the same time: what the rest of this file comes to when a
- * request is answered.  0: it is not so. */
-static int ack_whole(struct tcp_conn *c, const struct tcp_repr *r)
-{
-  const struct tcp_sent *sent = c->sent.small;
-  uint64_t now = c->stack->now;
-  uint32_t bytes = r->ack - c->snd_una;
-
-  if (r->ack != c->snd_max || r->ack != c->snd_nxt || r->ack == c->snd_una ||
-      c->sq.len != bytes || !c->timing || c->rtt_seq != r->ack)
-    return 0;
-  if (c->sent.n != 1 || c->sent.first || c->sent.at != sent || sent->flags ||
-      sent->end != r->ack || c->mode != TCP_OPEN || c->log || r->n_sacks ||
-      c->persist | c->undo.valid | c->rack.tlp | c->rack.in_dsack_round | c->frto)
-    return 0;
-  if (update_window(c, r))
-    net_tcp_work(c);
-  c->timing = 0;
-  net_tcp_rtt_sample(c, now - c->rtt_time);
-  net_route_confirm(c->stack, &c->route);
-  c->rack.time = sent->time;
-  c->rack.fack = c->rack.end = r->ack;
-  c->rack.rtt = now - sent->time;
-  c->ack_rtt = c->rack.rtt + !c->rack.rtt;
-  if (!c->rack.min_rtt || c->ack_rtt < c->rack.min_rtt)
-    c->rack.min_rtt = c->ack_rtt;
-  c->sent.n = 0;
-  net_tcp_sendq_ack(&c->sq, bytes);
-  c->snd_una = c->snd_small = r->ack;
-  c->urgent_out = 0;
-  c->retransmits = 0;
-  c->progress = now;
-  c->soft.code = 0;
-  c->dupacks = c->reno_sacked = 0;
-  c->delivered += bytes;
-  c->t_rexmit = c->t_loss = LWT_NEVER;
-  net_tcp_cc_acked(c, bytes);
-  if (c->buffer < c->stack->config.tcp_send && c->cwnd > c->buffer / 2)
-    net_tcp_tune_send(c);
-  if (c->writing | c->ending) {
-    net_tcp_conn_refill(c);
-    net_tcp_wake(c);
-  }
-  if (c->writing | c->fin)
-    net_tcp_work(c);
-  return 1;
-}
-
 int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
 {
   struct tcp_delivery d = { .fack = c->rack.fack, .tsecr = r->tsecr };
   int new_window;
 
-  if (ack_whole(c, r))
-    return 0;
   if (c->log)
     net_tcp_log_input(c, r);
   if (seq_gt(r->ack, c->snd_max) || seq_lt(r->ack, c->snd_una - c->max_wnd)) {
@@ -288,7 +203,7 @@ int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
     c->progress = c->stack->now; /* it answers (MUST-37) */
   if (seq_lt(r->ack, c->snd_una))
     return 0;
-  new_window = update_window(c, r);
+  new_window = net_tcp_window_input(c, r->seq, r->ack, r->window);
   d.has_ts = c->ts_on && r->options & TCP_OPT_TS;
   if (r->n_sacks && c->sack_on)
     net_tcp_sent_sacked(c, r, &d);

@@ -11,7 +11,7 @@
  *   worth it        full, or the last of the queue and not held back by Nagle,
  *                   or half the largest window (sender SWS avoidance, MUST-38)
  */
-#include "tcp.h"
+#include "tcp_inline.h"
 
 /* ---- Our window -------------------------------------------------------- */
 
@@ -266,43 +266,19 @@ static void output_syn(struct tcp_conn *c)
     c->ack_now = net_tcp_send_syn(c) != 0;
 }
 
-/* A few new bytes while nothing is in flight, which is what requests and answers are:
- * what send_some() and the rest of output() come to then.  0: it is not so. */
-static int send_few(struct tcp_conn *c)
-{
-  struct lwt_buf *slice = c->sq.head;
-  uint32_t len = c->sq.len;
-
-  if (!len || len > TCP_INLINE_MAX || c->snd_nxt != c->snd_una ||
-      c->snd_nxt != c->snd_max || slice->len != len || c->sq.cur != slice ||
-      c->sq.cur_off || c->sq.cur_seq != c->snd_nxt)
-    return 0;
-  if (!net_tcp_is_plain(c) || c->fin | c->timing || c->writing || c->path_mss ||
-      c->backoff || c->srtt >= TCP_PACE_RTT ||
-      (c->last_send && c->stack->now - c->last_send > c->rto) || len >= c->mss ||
-      len > c->snd_wnd || len > c->cwnd ||
-      len + TCP_HEADER_MAX + NET_IPV4_LEN > c->route.mtu)
-    return 0;
-  c->cwnd_limited = 0;
-  if (net_tcp_send_few(c, slice->data, len)) {
-    acknowledge(c);
-    return 1;
-  }
-  c->sq.cur_off = len;
-  c->sq.cur_seq += len;
-  c->snd_small = c->snd_nxt + len;
-  advance(c, len, 0);
-  net_tcp_tlp_start(c);
-  return 1;
-}
-
 static void output(struct tcp_conn *c)
 {
   uint32_t nxt = c->snd_nxt;
+  int few;
 
   c->t_retry = LWT_NEVER;
-  if (send_few(c))
+  few = net_tcp_send_few(c);
+  if (few > 0)
     return;
+  if (few < 0) {
+    acknowledge(c);
+    return;
+  }
   net_tcp_conn_refill(c);
   if (c->mode != TCP_OPEN || seq_gt(net_tcp_sendq_end(&c->sq), c->snd_nxt) ||
       (c->fin && c->snd_nxt == net_tcp_sendq_end(&c->sq))) {
@@ -322,7 +298,7 @@ void net_tcp_output(struct tcp_conn *c)
   else
     output(c);
   if (c->stack)
-    net_tcp_timer_update(c);
+    net_tcp_timer_follow(c);
 }
 
 void net_tcp_output_probe(struct tcp_conn *c)

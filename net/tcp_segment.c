@@ -7,12 +7,12 @@
  * (tcp_output.c).
  */
 #include "checksum.h"
-#include "tcp.h"
+#include "tcp_inline.h"
 
 #include <lwt/trace.h>
 #include <string.h>
 
-enum { CSUM_OFFSET = 16, ECT_0 = 2 };
+enum { ECT_0 = 2 };
 
 /* A header with room for `more` bytes behind it; NULL: no memory. */
 static struct lwt_buf *make(struct net_stack *s, const struct tcp_repr *r, uint32_t more)
@@ -33,15 +33,13 @@ static int transmit(struct net_stack *s, const struct lwt_addr *local,
 {
   if (!segment)
     return LWT_ENOMEM;
-  net_csum_finish(s, local, remote, NET_PROTO_TCP, CSUM_OFFSET, segment);
+  net_csum_finish(s, local, remote, NET_PROTO_TCP, TCP_CSUM, segment);
   s->stats.tcp_tx++;
   lwt_trace_instant("tcp", "sent", segment->total);
   return net_ip_send(s, local, remote, NET_PROTO_TCP, tos, 0, 1, segment);
 }
 
-/* What happened to a segment, for the connection: 0: on its way or lost like
- * any other; else it should be tried again later. */
-static int outcome(struct tcp_conn *c, int code)
+int net_tcp_outcome(struct tcp_conn *c, int code)
 {
   uint32_t mss = c->mss;
 
@@ -92,20 +90,6 @@ static void fill_in(struct tcp_conn *c, struct tcp_repr *r, uint32_t seq, uint8_
   }
 }
 
-static void acknowledged(struct tcp_conn *c)
-{
-  c->last_ack = c->rcv_nxt;
-  c->ack_now = 0;
-  c->t_delack = LWT_NEVER;
-}
-
-/* New data: our last acknowledgment has arrived, so the next hop is there. */
-static void confirm(struct tcp_conn *c)
-{
-  if (c->rcv_nxt != c->last_ack)
-    net_route_confirm(c->stack, &c->route);
-}
-
 /* Takes segment: made here, so that there is room for the headers. */
 static int transmit_of(struct tcp_conn *c, uint8_t tos, struct lwt_buf *segment)
 {
@@ -115,12 +99,12 @@ static int transmit_of(struct tcp_conn *c, uint8_t tos, struct lwt_buf *segment)
   if (!segment || !net_tcp_conn_way(c))
     return transmit(s, &c->local, &c->remote, tos, segment);
   s->stats.tcp_tx++;
-  return net_route_send(s, &c->route, CSUM_OFFSET, tos, 0, segment);
+  return net_route_send(s, &c->route, TCP_CSUM, tos, 0, segment);
 }
 
 static int send(struct tcp_conn *c, const struct tcp_repr *r)
 {
-  return outcome(c, transmit_of(c, 0, make(c->stack, r, 0)));
+  return net_tcp_outcome(c, transmit_of(c, 0, make(c->stack, r, 0)));
 }
 
 /* The header and [seq, seq + len) of the queue; NULL: no memory. */
@@ -193,9 +177,9 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *sent, uint8_t 
     r.urgent = (uint16_t)(c->snd_up - seq < 0xffff ? c->snd_up - seq : 0xffff);
   }
   if (cut) {
-    code = outcome(c, net_tcp_send_cut(c, &r, tos | c->tos, sent));
+    code = net_tcp_outcome(c, net_tcp_send_cut(c, &r, tos | c->tos, sent));
   } else {
-    code = outcome(c, transmit_of(c, tos, make_data(c, &r, len)));
+    code = net_tcp_outcome(c, transmit_of(c, tos, make_data(c, &r, len)));
     *sent = code ? 0 : len;
   }
   if (code && !*sent)
@@ -206,61 +190,16 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *sent, uint8_t 
     net_tcp_log_event(c, seq_lt(seq, c->snd_max) ? TCP_LOG_RESEND : TCP_LOG_SEND,
                       seq - c->iss, seq + len + !!(flags & TCP_FIN) - c->iss);
   if (!c->reass.head && c->dsack.start == c->dsack.end) /* else SACK blocks are due */
-    acknowledged(c);
+    net_tcp_acknowledged(c);
   c->last_send = c->stack->now;
   return code;
-}
-
-/* The sum comes from the numbers and not from the bytes that were just written, which
- * would have to wait for them. */
-int net_tcp_send_few(struct tcp_conn *c, const uint8_t *bytes, uint32_t len)
-{
-  struct net_stack *s = c->stack;
-  uint32_t header = c->ts_on ? TCP_HEADER + TCP_HEADER_TS : TCP_HEADER;
-  uint32_t ports = (uint32_t)c->local.port << 16 | c->remote.port;
-  uint32_t shape = header << 26 | (TCP_ACK | TCP_PSH) << 16 | net_tcp_window(c);
-  uint64_t sum = (uint64_t)c->route.pseudo_sum + header + len;
-  struct lwt_buf *segment = lwt_buf_new(LWT_BUF_HEADROOM, header + len);
-  uint32_t tsval;
-  uint8_t *p;
-  int code;
-
-  if (!segment) {
-    s->stats.no_memory++;
-    return outcome(c, LWT_ENOMEM);
-  }
-  p = segment->data;
-  net_put32(p, ports);
-  net_put32(p + 4, c->snd_nxt);
-  net_put32(p + 8, c->rcv_nxt);
-  net_put32(p + 12, shape);
-  sum += (uint64_t)ports + c->snd_nxt + c->rcv_nxt + shape;
-  if (c->ts_on) {
-    tsval = net_tcp_ts_now(s, c->ts_offset);
-    net_put32(p + 20, TCP_TS_ALONE);
-    net_put32(p + 24, tsval);
-    net_put32(p + 28, c->ts_recent);
-    sum += (uint64_t)TCP_TS_ALONE + tsval + c->ts_recent;
-  }
-  memcpy(p + header, bytes, len);
-  sum += net_sum(bytes, len);
-  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-  net_put32(p + CSUM_OFFSET, (uint32_t)(uint16_t)~net_sum_fold((uint32_t)sum) << 16);
-  s->stats.tcp_tx++;
-  code = outcome(c, net_route_pass(s, &c->route, c->tos, 0, segment));
-  if (code)
-    return code;
-  confirm(c);
-  acknowledged(c);
-  c->last_send = s->now;
-  return 0;
 }
 
 void net_tcp_send_ack(struct tcp_conn *c)
 {
   struct tcp_repr r;
 
-  confirm(c);
+  net_tcp_confirm(c);
   fill_in(c, &r, c->snd_nxt, TCP_ACK);
   if (c->log)
     net_tcp_log_event(c, TCP_LOG_ACK, c->rcv_nxt - c->irs, c->rcv_adv - c->irs);
@@ -277,7 +216,7 @@ void net_tcp_send_ack(struct tcp_conn *c)
     c->ack_now = 1;
     return;
   }
-  acknowledged(c);
+  net_tcp_acknowledged(c);
   c->uto_due = 0;
 }
 
@@ -354,7 +293,7 @@ int net_tcp_send_bare(struct net_stack *s, const struct tcp_tuple *t,
   segment = make(s, r, 0);
   if (segment && way) {
     s->stats.tcp_tx++;
-    return net_route_send(s, way, CSUM_OFFSET, 0, 0, segment);
+    return net_route_send(s, way, TCP_CSUM, 0, 0, segment);
   }
   net_tcp_tuple_addrs(t, &local, &remote);
   local.port = remote.port = 0;

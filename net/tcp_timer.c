@@ -5,7 +5,7 @@
  * Deadlines move with every segment; the timer does not follow one that moves
  * away, but is set anew when it fires too early.
  */
-#include "tcp.h"
+#include "tcp_inline.h"
 
 enum { R1 = 3 }; /* retransmissions before the next hop is suspected */
 
@@ -40,21 +40,9 @@ void net_tcp_rexmit_start(struct tcp_conn *c)
     c->t_rexmit = end > now ? end : now;
 }
 
-static uint64_t earliest(const struct tcp_conn *c)
-{
-  uint64_t t = c->t_rexmit < c->t_delack ? c->t_rexmit : c->t_delack;
-
-  t = t < c->t_loss ? t : c->t_loss;
-  t = t < c->t_retry ? t : c->t_retry;
-  return t < c->t_keep ? t : c->t_keep;
-}
-
 void net_tcp_timer_update(struct tcp_conn *c)
 {
-  uint64_t t = earliest(c);
-
-  if (t < c->timer.deadline)
-    net_timer_set(&c->stack->timers, &c->timer, t);
+  net_tcp_timer_follow(c);
 }
 
 /* The peer is silent for longer than it may be. */

@@ -18,7 +18,7 @@ enum {
   TCP_CWR = 128
 };
 
-enum { TCP_HEADER = 20, TCP_HEADER_MAX = 60, TCP_SACKS = 4 };
+enum { TCP_HEADER = 20, TCP_HEADER_MAX = 60, TCP_CSUM = 16, TCP_SACKS = 4 };
 
 /* Timestamps alone (RFC 7323 appendix A): bytes of options, and the first four. */
 enum { TCP_HEADER_TS = 12, TCP_TS_ALONE = 0x0101080a };

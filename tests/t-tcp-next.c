@@ -15,6 +15,7 @@ static struct lwt_flow *flow;
 static uint32_t seq, ack;
 static int timestamps; /* of the connection */
 static uint32_t tsval;
+static int asks; /* each segment is an answer */
 
 /* The segment that is due, with its own options or those given. */
 static uint8_t *segment(int flags, const char *options, uint32_t n, const char *text)
@@ -47,13 +48,35 @@ static void sum(void)
           ~lab_sum(lab_frame + at, len, lab_pseudo(lab_frame + 14, len)));
 }
 
-static void due(const char *text)
+static void make(int flags, const char *text)
 {
   uint8_t options[12] = { 1, 1, 8, 10 };
 
   lab_put(options + 4, 4, ++tsval);
-  segment(ACK | PSH, (const char *)options, timestamps ? 12 : 0, text);
+  segment(flags, (const char *)options, timestamps ? 12 : 0, text);
   sum();
+}
+
+/* What comes next answers a request: it acknowledges all that is in flight. */
+static void ask(void)
+{
+  struct tcp_conn *c = (struct tcp_conn *)flow;
+
+  if (c->snd_una != c->snd_nxt) { /* the one before was not answered */
+    make(ACK, "");
+    inject();
+  }
+  lwt_run_value(lwt_flow_write(flow, "0123456789", 10), NULL);
+  settle();
+  lab_discard();
+  ack += 10;
+}
+
+static void due(const char *text)
+{
+  if (asks && flow)
+    ask();
+  make(ACK | PSH, text);
 }
 
 static void start(int with_timestamps)
@@ -61,6 +84,7 @@ static void start(int with_timestamps)
   static const char ts[12] = { 1, 1, 8, 10 };
 
   lab_start(NULL);
+  flow = NULL;
   timestamps = with_timestamps;
   tsval = 0;
   seq = 5000;
@@ -252,13 +276,41 @@ static void test_owed(void)
   end();
 }
 
+/* An answer acknowledges the request: what is known then. */
+static void test_answer(void)
+{
+  struct tcp_conn *c;
+
+  start(1);
+  c = (struct tcp_conn *)flow;
+  takes("an answer");
+  is_int((int)(c->snd_nxt - c->snd_una), 0, "acknowledges it");
+  is_int((int)c->sq.len + (int)c->sent.n, 0, "nothing is kept of it");
+  ok(c->t_rexmit == LWT_NEVER && c->t_loss == LWT_NEVER, "nothing is waited for");
+  ok(!c->timing && c->srtt, "it was timed");
+  is_int((int)c->delivered, 10, "delivered");
+  is_int((int)c->last_ack == (int)c->rcv_nxt, 1, "the answer was acknowledged, too");
+  due("");
+  lab_put(lab_frame + 48, 2, 5);
+  sum();
+  inject();
+  is_int((int)(c->snd_nxt - c->snd_una), 0, "an acknowledgment alone");
+  is_int((int)(c->snd_wnd >> c->snd_scale), 5, "and its window");
+  end();
+}
+
 int main(void)
 {
-  test_layers(0);
-  test_layers(1);
-  test_tcp(0);
-  test_tcp(1);
-  test_timestamps();
+  for (asks = 0; asks < 2; asks++) {
+    test_layers(0);
+    test_layers(1);
+    test_tcp(0);
+    test_tcp(1);
+    test_timestamps();
+  }
+  asks = 1;
+  test_answer();
+  asks = 0;
   test_owed();
   return lwt_test_done();
 }
