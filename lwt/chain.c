@@ -50,7 +50,7 @@ static inline lwt_t *call_catch(lwt_catch_fn *h, void *env, struct promise *sour
 
 static __attribute__((noinline)) lwt_t *suspended(struct promise *node)
 {
-  lwt__trace_span(node);
+  lwt__t.trace->span(node);
   return H(node);
 }
 

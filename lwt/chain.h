@@ -48,7 +48,7 @@ static inline struct promise *chain(lwt_t *p, size_t size, enum kind kind, void 
   if (source->state == LWT_PENDING) {
     lwt__hook(source, &node->w);
     if (lwt__traced())
-      lwt__trace_span(node);
+      lwt__t.trace->span(node);
   } else {
     node->w.source = (uintptr_t)source;
     lwt__queue(&node->w);

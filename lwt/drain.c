@@ -82,14 +82,14 @@ static void run_watched(struct waiter *w)
   if (point && point->label)
     stall.resumed = point->where;
   if (lwt__t.watch & WATCH_TRACE)
-    lwt__trace_call(&traced, w, &stall);
+    lwt__t.trace->call(&traced, w, &stall);
   else
     traced.p = NULL;
   begin = lwt_now();
   run(w);
   stall.duration = lwt_now() - begin;
   if (traced.p)
-    lwt__trace_called(&traced);
+    lwt__t.trace->called(&traced);
   if (lwt__t.watch & WATCH_STALL && stall.duration > lwt__t.stall_limit)
     (lwt__t.stall ? lwt__t.stall : print_stall)(&stall);
 }

@@ -191,7 +191,7 @@ lwt_t *lwt__go(size_t size, lwt_step_fn *start, const void *init, void (*lost)(v
     return lwt_return(value);
   }
   if (lwt__traced() && f->p.state == LWT_PENDING)
-    lwt__trace_span(&f->p);
+    lwt__t.trace->span(&f->p);
   return H(&f->p);
 }
 

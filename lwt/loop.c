@@ -162,17 +162,6 @@ uint64_t lwt_run_ready(void)
 
 /* One turn; returns 0 or the engine's error.  *quick counts what was resumed
  * since the engine was last asked. */
-static int wait_traced(struct lwt_engine *engine, uint64_t deadline, size_t resumed)
-{
-  int error;
-
-  lwt__trace_loop(resumed);
-  lwt_trace_begin("loop", "wait");
-  error = engine->wait(engine, deadline);
-  lwt_trace_end("loop", "wait");
-  return error;
-}
-
 static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quick)
 {
   uint64_t next = LWT_NEVER;
@@ -193,7 +182,8 @@ static int turn(struct lwt_engine *engine, const struct promise *p, size_t *quic
   if (is_paused())
     next = 0;
   lwt__t.now_turns = 0;
-  return lwt__traced() ? wait_traced(engine, next, resumed) : engine->wait(engine, next);
+  return lwt__traced() ? lwt__t.trace->wait(engine, next, resumed)
+                       : engine->wait(engine, next);
 }
 
 static int run(struct lwt_engine *engine, const struct promise *p)

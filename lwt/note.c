@@ -107,7 +107,7 @@ void lwt__note_gone(struct promise *p)
       lwt__t.notes->n--;
       p->class = note->class;
       if (note->span)
-        lwt__trace_span_end(note);
+        lwt__t.trace->span_end(note);
       note_free(note);
       return;
     }
@@ -122,7 +122,7 @@ void lwt__notes_end_spans(void)
   for (i = 0; t && i <= t->mask; i++)
     for (note = t->slot[i]; note; note = note->next)
       if (note->span)
-        lwt__trace_span_end(note);
+        lwt__t.trace->span_end(note);
 }
 
 void lwt__notes_fini(void)
@@ -152,11 +152,11 @@ int lwt_name(lwt_t *p, const char *name)
     return LWT_ENOMEM;
   }
   if (note->span)
-    lwt__trace_span_end(note);
+    lwt__t.trace->span_end(note);
   lwt__free(note->name);
   note->name = copy;
   if (lwt__traced() && lwt_state(p) == LWT_PENDING)
-    lwt__trace_span(P(p));
+    lwt__t.trace->span(P(p));
   return 0;
 }
 

@@ -227,7 +227,7 @@ size_t lwt_cleanup(void)
   lwt__buf_cleanup();
   if (t->release_stacks)
     t->release_stacks();
-  if (t->tracer && !lwt_trace_stop())
+  if (t->tracer && !t->trace->stop())
     t->begun = 0;
   lwt__timers_fini();
   lwt__notes_fini();

@@ -299,7 +299,7 @@ static lwt_t *timer(enum kind kind, uint64_t now, uint64_t deadline, const char 
   else
     add(p, now, deadline);
   if (lwt__traced())
-    lwt__trace_span(p);
+    lwt__t.trace->span(p);
   return H(p);
 }
 

@@ -133,7 +133,7 @@ static const char *name_of(const struct promise *p, const struct note *note, cha
   return buf;
 }
 
-void lwt__trace_span(struct promise *p)
+static void span(struct promise *p)
 {
   struct note *note = lwt__note_make(p);
   char buf[LWT_NAME_MAX + 1];
@@ -148,7 +148,7 @@ void lwt__trace_span(struct promise *p)
   put_where(t, p->where, NULL);
 }
 
-void lwt__trace_span_end(struct note *note)
+static void span_end(struct note *note)
 {
   char buf[LWT_NAME_MAX + 1];
   struct tracer *t;
@@ -166,11 +166,11 @@ static void end_of(const struct promise *p)
   struct note *note = lwt__note(p);
 
   if (note && note->span)
-    lwt__trace_span_end(note);
+    span_end(note);
 }
 
 /* The callback behind w begins: what it waited for is over. */
-void lwt__trace_call(struct traced *c, struct waiter *w, const struct lwt_stall *call)
+static void begin_call(struct traced *c, struct waiter *w, const struct lwt_stall *call)
 {
   struct promise *p = lwt__owner(w);
   struct note *note = lwt__note(p);
@@ -180,11 +180,11 @@ void lwt__trace_call(struct traced *c, struct waiter *w, const struct lwt_stall 
   c->p = p;
   c->span = note && p->kind == K_FRAME ? note->span : 0;
   if (!c->span && note && note->span)
-    lwt__trace_span_end(note);
+    span_end(note);
   put_where(event("B", "call", name_of(p, note, buf)), call->where, call->resumed);
 }
 
-void lwt__trace_called(const struct traced *c)
+static void called(const struct traced *c)
 {
   struct note *note;
 
@@ -193,45 +193,41 @@ void lwt__trace_called(const struct traced *c)
   put_end(event("E", "call", ""));
   if (c->span && (note = lwt__note(c->p)) && note->span == c->span &&
       c->p->state != LWT_PENDING)
-    lwt__trace_span_end(note);
+    span_end(note);
 }
 
 /* ---- What others say ------------------------------------------------------------ */
 
-int lwt_tracing(void)
+static void mark(const char *phase, const char *category, const char *name)
 {
-  return lwt__t.tracer != NULL;
+  put_end(event(phase, category, name));
 }
 
-void lwt_trace_instant(const char *category, const char *name, int64_t value)
+static void instant(const char *category, const char *name, int64_t value)
 {
-  if (lwt__t.tracer)
-    put(event("i", category, name), ",\"s\":\"t\",\"args\":{\"value\":%lld}},\n",
-        (long long)value);
+  put(event("i", category, name), ",\"s\":\"t\",\"args\":{\"value\":%lld}},\n",
+      (long long)value);
 }
 
-void lwt_trace_begin(const char *category, const char *name)
+static int wait(struct lwt_engine *engine, uint64_t deadline, size_t resumed)
 {
-  if (lwt__t.tracer)
-    put_end(event("B", category, name));
-}
+  int error;
 
-void lwt_trace_end(const char *category, const char *name)
-{
-  if (lwt__t.tracer)
-    put_end(event("E", category, name));
-}
-
-void lwt__trace_loop(size_t resumed)
-{
   put(event("C", "loop", "loop"),
       ",\"args\":{\"resumed\":%zu,\"timers\":%zu,\"promises\":%zu}},\n", resumed,
       lwt__t.timers, lwt__t.live);
+  mark("B", "loop", "wait");
+  error = engine->wait(engine, deadline);
+  lwt_trace_end("loop", "wait"); /* it may be over */
+  return error;
 }
 
 /* ---- Beginning and end ----------------------------------------------------------- */
 
-static int start(lwt_trace_fn *sink, void *env, int shared, int first)
+static const struct trace_ops ops = { span, begin_call, called, wait, mark, instant,
+                                      span_end, lwt_trace_stop };
+
+int lwt__trace_start(lwt_trace_fn *sink, void *env, int shared, int first)
 {
   struct tracer *t;
 
@@ -250,6 +246,7 @@ static int start(lwt_trace_fn *sink, void *env, int shared, int first)
   t->len = 0;
   t->track = atomic_fetch_add(&tracks, 1);
   lwt__t.tracer = t;
+  lwt__t.trace = &ops;
   lwt__t.watch |= WATCH_TRACE;
   if (first)
     put(t, "[\n");
@@ -260,7 +257,7 @@ static int start(lwt_trace_fn *sink, void *env, int shared, int first)
 
 int lwt_trace_to(lwt_trace_fn *sink, void *env)
 {
-  return start(sink, env, 0, 1);
+  return lwt__trace_start(sink, env, 0, 1);
 }
 
 static int to_file(void *file, const void *bytes, size_t len)
@@ -270,7 +267,7 @@ static int to_file(void *file, const void *bytes, size_t len)
 
 int lwt_trace_file(FILE *file)
 {
-  return start(to_file, file, 0, 1);
+  return lwt__trace_start(to_file, file, 0, 1);
 }
 
 /* The spans that are open end here; the note of each promise forgets its own. */
@@ -295,41 +292,4 @@ int lwt_trace_stop(void)
   lwt__t.watch &= (uint8_t)~WATCH_TRACE;
   lwt__free(t);
   return failed ? LWT_EIO : 0;
-}
-
-/* One file for all threads of the process, which the first opens and exit() ends.
- * A thread that is late at exit() finds it closed. */
-static FILE *shared_file;
-static atomic_int shared_state; /* 1: being opened, 2: open, 3: ended */
-
-static int to_shared(void *env, const void *bytes, size_t len)
-{
-  (void)env;
-  return atomic_load(&shared_state) != 2 || to_file(shared_file, bytes, len);
-}
-
-static void at_exit(void)
-{
-  lwt_trace_stop();
-  atomic_store(&shared_state, 3);
-  fputs("{\"ph\":\"M\",\"pid\":1,\"name\":\"process_labels\",\"args\":{\"labels\":"
-        "\"whole\"}}\n]\n", shared_file);
-  fflush(shared_file);
-}
-
-void lwt__trace_environment(const char *path)
-{
-  int state = 0;
-
-  if (atomic_compare_exchange_strong(&shared_state, &state, 1)) {
-    shared_file = fopen(path, "w");
-    state = shared_file && fputs("[\n", shared_file) >= 0 && !atexit(at_exit) ? 2 : 3;
-    if (state == 3)
-      fprintf(stderr, "lwt: cannot write a trace to %s\n", path);
-    atomic_store(&shared_state, state);
-  }
-  while (state == 1)
-    state = atomic_load(&shared_state);
-  if (state == 2 && start(to_shared, NULL, 1, 0))
-    fprintf(stderr, "lwt: no memory for a trace\n");
 }

@@ -27,7 +27,8 @@ memory() { at_most $MEMORY "$(size "$image" | awk 'END { print $4 }')" "www in m
 # Nobody can be led to a host that is not there, and a server looks up no names.
 without() {
   unused='net_inside|lwt_net_hub|net_carry|dns|dhcp|net_gso|lwt_reader|lwt_channel'
-  ! nm "$tap_dir/www.elf" | grep -E "$unused|__cpu_model|fmt_fp"
+  libc='__cpu_model|fmt_fp|__intscan|smooth|__qsort_r|fopen'
+  ! nm "$tap_dir/www.elf" | grep -E "$unused|lwt__trace_start|$libc"
 }
 with_symbols() {
   LWT_XEN_BUILD=$top_builddir sh "$top_builddir/lwt-xen/lwt-xen-cc" -Os \
@@ -56,7 +57,7 @@ else
   try "small in memory" memory
 fi
 try "and with symbols" with_symbols
-try "what a program does not use is not linked: gateway, hub, names, DHCP" without
+try "what a program does not use is not linked: gateway, hub, names, DHCP, traces" without
 if nm "$top_builddir/liblwt-xen.a" 2>/dev/null | grep -q lwt_tls_listen; then
   try "www with TLS is an image" with_tls
 else
