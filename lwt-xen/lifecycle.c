@@ -71,8 +71,12 @@ void lwt__lifecycle_exit(int status)
   char text[4] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10),
                    (char)('0' + status % 10) };
 
+  const char *number = text + strspn(text, "0");
+  const struct store_part parts[] = { { "data/exit-status", 17 },
+                                      { number, strlen(number) } };
+
   if (status && !lwt__store_init())
-    tell(XS_WRITE, "data/exit-status", text + strspn(text, "0"), NULL);
+    lwt__store_last_words(parts, 2);
 }
 
 lwt_t *lwt_platform_shutdown(void)

@@ -17,6 +17,7 @@
 #include <xen/hvm/params.h>
 
 #define MAX_REQUESTS 256u
+#define LAST_WORDS 64u
 /* For an answer that a caller blocks for. */
 #define ASK_PATIENCE LWT_S(30)
 
@@ -24,9 +25,9 @@ struct request {
   struct request *next;
   store_done *done; /* NULL: forgotten */
   void *env;
-  struct store_watch *watch; /* whose it is and stays; NULL: freed when answered */
   uint32_t op;
   uint32_t len, sent; /* of bytes */
+  uint8_t kept;       /* not freed when it is answered */
   struct xsd_sockmsg head;
   char payload[];
 };
@@ -117,9 +118,9 @@ static void finish(struct request *r, int error, struct lwt_xs_value *value)
   unlink_request(r);
   r->done = NULL;
   r->head.req_id = 0;
-  if (!r->watch && r->op == XS_WATCH && !s.broken)
+  if (!r->kept && r->op == XS_WATCH && !s.broken)
     say(r, XS_UNWATCH); /* removed before it was answered */
-  else if (!r->watch)
+  else if (!r->kept)
     lwt__free(r);
   if (done)
     done(env, error, value);
@@ -172,15 +173,12 @@ static size_t sum(const struct store_part *parts, size_t n)
   return len;
 }
 
-/* With room for its parts, which are len bytes; NULL: no memory. */
-static struct request *make(uint32_t op, uint32_t tx, const struct store_part *parts,
-                            size_t n, size_t len)
+/* r has room for the parts, which are len bytes. */
+static struct request *fill(struct request *r, uint32_t op, uint32_t tx,
+                            const struct store_part *parts, size_t n, size_t len)
 {
-  struct request *r = lwt__alloc(sizeof *r + len);
   size_t i, at = 0;
 
-  if (!r)
-    return NULL;
   memset(r, 0, sizeof *r);
   r->op = op;
   r->head = (struct xsd_sockmsg){ .type = op, .tx_id = tx, .len = (uint32_t)len };
@@ -189,6 +187,30 @@ static struct request *make(uint32_t op, uint32_t tx, const struct store_part *p
     if (parts[i].len)
       memcpy(r->payload + at, parts[i].bytes, parts[i].len);
   return r;
+}
+
+/* NULL: no memory. */
+static struct request *make(uint32_t op, uint32_t tx, const struct store_part *parts,
+                            size_t n, size_t len)
+{
+  struct request *r = lwt__alloc(sizeof *r + len);
+
+  return r ? fill(r, op, tx, parts, n, len) : NULL;
+}
+
+void lwt__store_last_words(const struct store_part *parts, size_t n)
+{
+  static union {
+    struct request request;
+    char room[sizeof(struct request) + LAST_WORDS];
+  } last;
+  size_t len = sum(parts, n);
+
+  if (!s.port.number || s.broken || len > LAST_WORDS || last.request.head.req_id)
+    return;
+  fill(&last.request, XS_WRITE, 0, parts, n, len);
+  last.request.kept = 1;
+  submit(&last.request);
 }
 
 /* Why a request of len bytes cannot be sent, or 0. */
@@ -453,7 +475,7 @@ int lwt__store_watch_add(struct store_watch *w, store_done *done, void *env)
   w->request = make(XS_WATCH, 0, parts, 2, sum(parts, 2));
   if (!w->request)
     return LWT_ENOMEM;
-  w->request->watch = w;
+  w->request->kept = 1;
   w->request->done = done;
   w->request->env = env;
   w->next = s.watches;
@@ -474,7 +496,7 @@ void lwt__store_watch_remove(struct store_watch *w)
   w->request = NULL;
   if (!r)
     return;
-  r->watch = NULL;
+  r->kept = 0;
   if (r->head.req_id)
     lwt__store_forget(r->head.req_id);
   else if (s.port.number && !s.broken)

@@ -61,6 +61,9 @@ void lwt__store_turn(uint64_t deadline);
 
 /* Connect to the ring.  Returns 0, or LWT_ENODEV. */
 int lwt__store_init(void);
+/* At the end of the program: write without memory, whatever else is under way; path
+ * and value are 64 bytes at most.  One at a time. */
+void lwt__store_last_words(const struct store_part *parts, size_t n);
 /* At the end of the program: wait until xenstored has read all requests, at most
  * for `patience`; nobody is called. */
 void lwt__store_flush(uint64_t patience);

@@ -34,6 +34,8 @@
 #include <lwt/memory.h>
 #include <lwt/sync.h>
 
+#include "tracer.h"
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -209,7 +211,6 @@ _Static_assert(sizeof(struct frame) <= sizeof(struct lwt_frame), "lwt_frame");
 struct sized_vec;
 struct wheel;
 struct notes;
-struct trace_ops;
 struct tracer;
 
 /* What a rejection has passed: lwt_path(). */
@@ -538,41 +539,15 @@ void lwt__pass_handled(struct promise *p, const char *where);
 void lwt__handle(const struct promise *p);
 void lwt__handle_new(int code, const char *what, const char *where);
 
-/* ---- drain.c, trace.c, trace_say.c --------------------------------------------------------- */
+/* ---- drain.c ------------------------------------------------------------------ */
 
 /* The switches that the environment sets, once per thread. */
 void lwt__environment(void);
 
-/* A callback in a trace. */
-struct traced {
-  struct promise *p; /* NULL: not traced */
-  uint64_t span;     /* of the frame that it is, or 0 */
-};
-/* What a trace is told; by a table, so that a program which starts none is linked
- * without. */
-struct trace_ops {
-  /* Only with WATCH_TRACE.  p begins to wait; a callback begins and has ended; the
-   * engine waits. */
-  void (*span)(struct promise *p);
-  void (*call)(struct traced *c, struct waiter *w, const struct lwt_stall *call);
-  void (*called)(const struct traced *c);
-  int (*wait)(struct lwt_engine *engine, uint64_t deadline, size_t resumed);
-  /* With a tracer: lwt_trace_begin(), lwt_trace_end(), lwt_trace_instant(). */
-  void (*mark)(const char *phase, const char *category, const char *name);
-  void (*instant)(const char *category, const char *name, int64_t value);
-  /* Also after the trace: the span of a note with one ends. */
-  void (*span_end)(struct note *note);
-  int (*stop)(void);
-};
 static inline int lwt__traced(void)
 {
   return unlikely(lwt__t.watch & WATCH_TRACE);
 }
-/* shared: with other threads, which do not end the trace; first: begins the array. */
-int lwt__trace_start(int (*sink)(void *env, const void *bytes, size_t len), void *env,
-                     int shared, int first);
-/* LWT_TRACE=path, in trace_file.c; in trace_no_file.c where there are no files. */
-void lwt__trace_environment(const char *path);
 
 /* ---- promise.c --------------------------------------------------------- */
 

@@ -130,7 +130,8 @@ static int sorts(size_t n, unsigned keys, int kind)
   compared = 0;
   small_qsort(e, n, sizeof *e, compare);
   for (i = 0; i < n; i++) {
-    if ((i && e[i - 1].key > e[i].key) || e[i].id[2] != e[i].key || e[i].id[5] != e[i].key)
+    if ((i && e[i - 1].key > e[i].key) || e[i].id[2] != e[i].key ||
+        e[i].id[5] != e[i].key)
       return 0;
     if (seen[e[i].id[0] | e[i].id[1] << 8]++)
       return 0;

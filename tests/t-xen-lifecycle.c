@@ -154,6 +154,24 @@ static int crowded(size_t first, int all)
   return !is_int(fake.ended, SHUTDOWN_reboot + 1, "later") || lwt_live() != 0;
 }
 
+/* The exit status is told without memory, behind all else. */
+static int leave(size_t first, int all)
+{
+  lwt_t *p[200];
+  int i;
+
+  lwt_platform_engine();
+  for (i = 0; i < 200; i++)
+    p[i] = lwt_xs_write_text(0, "data/q", "x");
+  lwt_test_fail(first, all);
+  lwt__lifecycle_exit(42);
+  lwt__store_flush(LWT_S(1));
+  lwt_test_fail_no_more();
+  for (i = 0; i < 200; i++)
+    lwt_drop(p[i]);
+  return !is_str(node("data/exit-status"), "42", "told");
+}
+
 int main(void)
 {
   lwt_test_memory();
@@ -164,6 +182,7 @@ int main(void)
   is_int(alone(twice, 0, 0), 0, "two events, one word");
   is_int(alone(change, 0, 0), 0, "a word behind another");
   is_int(alone(crowded, 0, 0), 0, "when there is room in the queue again");
+  is_int(alone(leave, 1, 1), 0, "the exit status, without memory");
   is_int(lwt_live(), 0, "no promise is left");
   return lwt_test_done();
 }

@@ -60,8 +60,9 @@ echo bye >&9
 try "its exit status is 0" ends 0
 try "its last line is there" said end
 
-run --memory=12 "$images/g-idle.xen" -- 7
-try "another waits" said waiting
+gzip -9nc "$images/g-idle.xen" >"$scratch/g-idle.gz"
+run --memory=12 "$scratch/g-idle.gz" -- 7
+try "another, compressed, waits" said waiting
 try "a signal asks it to shut down, and its exit status is 7" interrupted 7
 try "it came to its end" said end
 
