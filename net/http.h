@@ -21,6 +21,13 @@
 #define NET_HTTP_FIELD_BYTES 3072u /* of the fields that the program adds */
 #define NET_HTTP_SERVER_BYTES 256u /* of options.server */
 
+/* A part of an entry as a body (http_file.c). */
+struct net_http_file {
+  struct lwt_content *content;
+  struct lwt_entry *entry;
+  uint64_t offset, left;
+};
+
 struct lwt_http_response {
   int status;
   uint32_t field_bytes;
@@ -29,6 +36,7 @@ struct lwt_http_response {
   const struct lwt_http_producer *producer; /* ... or who makes it */
   void *env;
   uint64_t length; /* of the body, or LWT_HTTP_UNKNOWN */
+  struct net_http_file file; /* env, of lwt_http_set_entry() */
 };
 
 /* lwt_http_page() with a text that says more, or NULL. */

@@ -172,10 +172,12 @@ static lwt_t *send_response(struct net_http_conn *c, struct lwt_http_response *r
                                   !c->server->stopping,
                                 .minor = c->head.minor };
   struct lwt_buf *head = r->head;
+  int64_t time = c->request.time;
 
   net_http_frame_response(r, &f, c->head.method == LWT_HTTP_HEAD,
                           c->server->o.server,
-                          net_http_date(c->server, net_http_time(c->server)));
+                          net_http_date(c->server,
+                                        time ? time : net_http_time(c->server)));
   c->keep_alive = f.keep_alive;
   r->head = NULL;
   return LWT_GO_OR(struct send, send_step, send_drop, .c = c, .r = r,
@@ -210,13 +212,15 @@ static void answer_end(void *answer)
   struct answer *a = answer;
   struct net_http_conn *c = a->c;
   const struct lwt_http_options *o = &c->server->o;
-  struct lwt_http_log line = { &c->request, a->status, c->body_sent,
-                               lwt_now() - c->since, a->error.code };
+  struct lwt_http_log line = { &c->request, a->status, c->body_sent, 0,
+                               a->error.code };
 
   if (a->status && a->error.code == 0)
     o->stats->responses[a->status / 100]++;
-  if (o->log)
+  if (o->log) {
+    line.duration = lwt_now() - c->since;
     o->log(o->log_env, &line);
+  }
   lwt_http_response_free(a->r);
 }
 

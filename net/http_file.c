@@ -9,12 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-struct file {
-  struct lwt_content *content;
-  struct lwt_entry *entry;
-  uint64_t offset, left;
-};
-
 static void buf_drop(void *chain)
 {
   lwt_buf_free(chain);
@@ -22,7 +16,7 @@ static void buf_drop(void *chain)
 
 static lwt_t *file_advance(void *file, void *value)
 {
-  struct file *f = file;
+  struct net_http_file *f = file;
   struct lwt_buf *chain = value;
 
   if (!chain)
@@ -34,7 +28,7 @@ static lwt_t *file_advance(void *file, void *value)
 
 static lwt_buf_p *file_next(void *file, size_t max)
 {
-  struct file *f = file;
+  struct net_http_file *f = file;
   size_t n = max < f->left ? max : (size_t)f->left;
   lwt_content_buf_p *p;
 
@@ -46,10 +40,9 @@ static lwt_buf_p *file_next(void *file, size_t max)
 
 static void file_drop(void *file)
 {
-  struct file *f = file;
+  struct net_http_file *f = file;
 
   f->content->ops->close(f->content, f->entry);
-  lwt__free(f);
 }
 
 int lwt_http_set_entry(struct lwt_http_response *response,
@@ -57,14 +50,9 @@ int lwt_http_set_entry(struct lwt_http_response *response,
                        uint64_t offset, uint64_t length)
 {
   static const struct lwt_http_producer producer = { file_next, file_drop };
-  struct file *f = lwt__alloc(sizeof *f);
 
-  if (!f) {
-    content->ops->close(content, entry);
-    return LWT_ENOMEM;
-  }
-  *f = (struct file){ content, entry, offset, length };
-  lwt_http_set_producer(response, &producer, f, length);
+  lwt_http_set_producer(response, &producer, &response->file, length);
+  response->file = (struct net_http_file){ content, entry, offset, length };
   return 0;
 }
 
@@ -73,7 +61,7 @@ int lwt_http_set_entry(struct lwt_http_response *response,
 #define PART_BYTES 256u
 
 struct parts {
-  struct file file; /* the present part */
+  struct net_http_file file; /* the present part */
   const char *type;
   char boundary[32];
   int n, next; /* the next part's head; n: the end; n + 1: nothing */

@@ -356,7 +356,8 @@ LWT_STEP receive_step(struct lwt_frame *frame)
     if (r->error.code)
       goto lost;
   }
-  r->deadline = lwt_now() + c->server->o.body_timeout;
+  if (has_body(c))
+    r->deadline = lwt_now() + c->server->o.body_timeout;
   while (has_body(c) && (r->result = take_body(r)) == 0) {
     lwt_await_error(r, &r->error, &r->n, read_body(r));
     if (r->error.code || r->n == 0)

@@ -54,7 +54,8 @@ struct site {
   struct lwt_frame frame;
   const struct lwt_http_site *site;
   const struct lwt_http_request *rq;
-  char *name;
+  const char *name; /* within the request's path, or owned, or constant */
+  char *owned;
   struct lwt_entry *entry;
   struct lwt_error error;
   int status;
@@ -253,18 +254,21 @@ static struct lwt_http_response *redirect(const struct lwt_http_request *rq)
 
 /* ---- The handler -------------------------------------------------------- */
 
-/* The file for a path: "/a/" is "a/index.html".  NULL if memory is out. */
-static char *name_of(const char *path)
+/* The file for a path: "/a/" is "a/index.html".  Returns 0 or LWT_ENOMEM. */
+static int set_name(struct site *s)
 {
+  const char *path = s->rq->path;
   size_t n = strlen(path);
-  char *name = lwt__alloc(n + sizeof "index.html");
 
-  if (name) {
-    memcpy(name, path + 1, n);
-    if (path[n - 1] == '/')
-      strcpy(name + n - 1, "index.html");
-  }
-  return name;
+  s->name = path + 1;
+  if (path[n - 1] != '/')
+    return 0;
+  s->name = s->owned = lwt__alloc(n + sizeof "index.html");
+  if (!s->owned)
+    return LWT_ENOMEM;
+  memcpy(s->owned, path + 1, n);
+  strcpy(s->owned + n - 1, "index.html");
+  return 0;
 }
 
 static void site_end(void *site)
@@ -273,7 +277,7 @@ static void site_end(void *site)
 
   if (s->entry)
     s->site->content->ops->close(s->site->content, s->entry);
-  lwt__free(s->name);
+  lwt__free(s->owned);
 }
 
 static lwt_entry_p *open_entry(const struct site *s, const char *name)
@@ -322,8 +326,7 @@ LWT_STEP site_step(struct lwt_frame *frame)
   lwt_defer(s, site_end, s);
   if (s->rq->path[0] != '/')
     lwt_become(s, lwt_http_return(lwt_http_page(404)));
-  s->name = name_of(s->rq->path);
-  if (!s->name)
+  if (set_name(s))
     lwt_throw(s, LWT_ENOMEM, "http site");
   lwt_await_error(s, &s->error, &s->entry, open_entry(s, s->name));
   if (s->error.code == 0) {
@@ -335,7 +338,7 @@ LWT_STEP site_step(struct lwt_frame *frame)
     s->status = status_of(s->error.code);
     if (!s->status)
       lwt_throw(s, s->error.code, s->error.what);
-    strcpy(s->name, "404.html");
+    s->name = "404.html";
     if (s->status == 404)
       lwt_await_error(s, &s->error, &s->entry, open_entry(s, s->name));
     r = error_page(s, s->status);
