@@ -33,7 +33,8 @@
 #define TX_QUEUE 256u /* frames */
 #define RX_BATCH 64u
 #define RX_BYTES (512u << 10)
-#define SLICES 64 /* of a frame; more are copied together */
+#define SLICES 64 /* of a frame; more are copied together, */
+#define SHORT 2048u /* as are those of one so short: a list of them costs more */
 #define ETH 14u
 #define VLAN 4u
 #define HEAD sizeof(struct virtio_net_hdr)
@@ -103,8 +104,11 @@ static ssize_t write_frame(struct tap *t, const struct lwt_buf *frame)
   ssize_t done;
   int n = 0;
 
-  for (slice = frame; slice && n < SLICES; slice = slice->next)
-    iov[n++] = (struct iovec){ slice->data, slice->len };
+  if (frame->next && frame->total <= SHORT)
+    slice = frame;
+  else
+    for (slice = frame; slice && n < SLICES; slice = slice->next)
+      iov[n++] = (struct iovec){ slice->data, slice->len };
   if (slice) {
     iov[0].iov_base = linear;
     iov[0].iov_len = lwt_buf_copy_out(frame, 0, linear, sizeof linear);
