@@ -18,7 +18,7 @@ done
 PATH=$tap_dir/bin:$PATH
 run=0 pid=''
 trap '[ -z "$pid" ] || kill $pid 2>/dev/null; rm -rf "$tap_dir"' EXIT
-: >"$tap_dir/app.xen"
+: >"$tap_dir/app.xen.gz"
 
 # A host, and the tool on it: start [OPTION...].
 start() {
@@ -31,7 +31,7 @@ start() {
   : >"$FAKE/log"
   [ -z "${broken-}" ] || : >"$FAKE/no-create"
   exec 8<>"$FAKE/events" 9<>"$FAKE/in"
-  sh "$tool" --on=host --name=app "$@" "$tap_dir/app.xen" \
+  sh "$tool" --on=host "$@" "$tap_dir/app.xen.gz" \
     <"$FAKE/in" >"$FAKE/out" 2>"$FAKE/err" 8>&- 9>&- &
   pid=$!
 }
