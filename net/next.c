@@ -78,7 +78,7 @@ int net_input_next(struct net_if *nif, struct lwt_buf *frame)
     return 0;
   if (proto == NET_PROTO_TCP ? net_tcp_input_next(nif, frame, len)
                              : proto == NET_PROTO_UDP &&
-                                 net_udp_input_next(nif, frame, len))
+                                 net_udp_input_next(nif, frame))
     return 1;
   return (proto == NET_PROTO_TCP || proto == NET_PROTO_UDP) &&
          to_transport(nif, frame, proto, len);

@@ -16,9 +16,9 @@ enum { NET_NEXT_IP = NET_ETHER_LEN, NET_NEXT_TRANSPORT = NET_ROUTE_HEADERS };
  * layers to look at; nothing has been counted then. */
 int net_input_next(struct net_if *nif, struct lwt_buf *frame);
 
-/* The transports' part: len bytes follow the IP header. */
+/* The transports' part; len bytes follow the IP header. */
 int net_tcp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len);
-int net_udp_input_next(struct net_if *nif, struct lwt_buf *frame, uint32_t len);
+int net_udp_input_next(struct net_if *nif, struct lwt_buf *frame);
 
 /* For the connection or the endpoint that the last frame was for, by the same headers:
  * most come in rows. */
