@@ -30,8 +30,9 @@ static void input(void *env, struct lwt_buf *packets)
   s->clocked = 0;
   if (s->pcap)
     net_clock(s);
-  while ((frame = packets)) {
-    packets = frame->next_packet;
+  nif->rest = packets;
+  while ((frame = nif->rest)) {
+    nif->rest = frame->next_packet;
     frame->next_packet = NULL;
     net_ether_input(nif, frame);
   }

@@ -56,6 +56,7 @@ struct net_if {
   uint64_t igmp1_until, igmp2_until; /* an older querier was heard */
   struct lwt_buf *report;   /* IGMP, being written */
   uint16_t report_len, report_n;
+  struct lwt_buf *rest;     /* of the batch that comes in */
   struct lwt_buf *loop, **loop_end; /* packets to ourselves */
   uint32_t loop_len;
   lwt_t *listening, *writable;

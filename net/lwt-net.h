@@ -184,6 +184,7 @@ struct lwt_net_config {
 
 #define LWT_NET_TCP_STATS(X)                                                  \
   X(tcp_rx) X(tcp_tx)                                                         \
+  X(tcp_coalesced)    /* of them, received and made one with the one before */ \
   X(tcp_malformed)                                                            \
   X(tcp_checksum)                                                             \
   X(tcp_no_port)      /* for no connection and no listener */                 \
@@ -236,8 +237,9 @@ LWT_API int lwt_net_stack_new(struct lwt_netif *netif,
                               struct lwt_stack **stack);
 
 /* The same without a resolver: names are numbers and the table of hosts, lwt_net_dns()
- * is NULL, and config->dns is LWT_ENOTSUP.  A program that makes no other stack is
- * linked without what a resolver consists of. */
+ * is NULL, and config->dns is LWT_ENOTSUP; and without segmentation and coalescing of
+ * its own: streams over a device that has none of these take more time.  A program that
+ * makes no other stack is linked without what these consist of. */
 LWT_API int lwt_net_stack_new_small(struct lwt_netif *netif,
                                     const struct lwt_net_config *config,
                                     struct lwt_stack **stack);

@@ -81,6 +81,7 @@ struct net_stack {
   struct net_udp_table *udp;
   struct net_tcp *tcp;
   const struct net_resolver *resolver; /* names.h; NULL: a stack without */
+  const struct tcp_bulk *bulk; /* tcp.h; NULL: left to devices */
   struct lwt_dns *dns;                 /* NULL: none */
   struct net_name_source *name_sources; /* names.h */
   const struct net_forwarding *forwarding; /* NULL: we are a host */

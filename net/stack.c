@@ -7,6 +7,7 @@
 #include "names.h"
 #include "neighbour.h"
 #include "pcap.h"
+#include "tcp.h"
 #include "wire.h"
 
 #include <string.h>
@@ -264,7 +265,8 @@ static int start(struct net_stack *s, struct lwt_netif *netif)
 }
 
 static int stack_new(struct lwt_netif *netif, const struct lwt_net_config *config,
-                     const struct net_resolver *resolver, struct lwt_stack **stack)
+                     const struct net_resolver *resolver, const struct tcp_bulk *bulk,
+                     struct lwt_stack **stack)
 {
   struct net_stack *s = lwt__alloc(sizeof *s);
   int error;
@@ -275,6 +277,7 @@ static int stack_new(struct lwt_netif *netif, const struct lwt_net_config *confi
   s->stack.ops = &stack_ops;
   s->config = *config;
   s->resolver = resolver;
+  s->bulk = bulk;
   s->loop_turn.fn = net_ip_loop_turn;
   s->events_turn.fn = net_events_turn;
   s->route_age = 1;
@@ -298,13 +301,13 @@ static int stack_new(struct lwt_netif *netif, const struct lwt_net_config *confi
 int lwt_net_stack_new(struct lwt_netif *netif, const struct lwt_net_config *config,
                       struct lwt_stack **stack)
 {
-  return stack_new(netif, config, &net_resolver, stack);
+  return stack_new(netif, config, &net_resolver, &net_tcp_bulk, stack);
 }
 
 int lwt_net_stack_new_small(struct lwt_netif *netif, const struct lwt_net_config *config,
                             struct lwt_stack **stack)
 {
-  return stack_new(netif, config, NULL, stack);
+  return stack_new(netif, config, NULL, NULL, stack);
 }
 
 /* ---- Looking in -------------------------------------------------------- */

@@ -33,6 +33,7 @@
  *   tcp_output.c    what to send now
  *   tcp_segment.c   one segment made and sent
  *   tcp_cut.c       many at once, for a device that does not cut them
+ *   tcp_coalesce.c  the other way round: many that came become one
  *   tcp_way.c       the way to a peer, for new connections
  *   tcp_few.c       both for a few bytes, as in requests and answers
  *   tcp_timer.c     retransmission, persist, delayed ACK, keep-alive
@@ -372,6 +373,8 @@ const char *net_tcp_state_name(unsigned state);
 void net_tcp_conn_state(struct tcp_conn *c, enum tcp_state state);
 /* What the interface, the path as far as IP knows it and the peer take. */
 uint32_t net_tcp_conn_most(struct tcp_conn *c);
+/* Whether the device on the way takes several segments as one packet. */
+int net_tcp_device_cuts(const struct tcp_conn *c);
 /* The path's MTU or the options are known: sets mss. */
 void net_tcp_conn_mss(struct tcp_conn *c);
 /* Both sides know each other: congestion control begins, the program is told. */
@@ -447,6 +450,10 @@ void net_tcp_reject_accepts(struct tcp_link *list);
 /* Takes payload (header pulled, may be empty). */
 void net_tcp_conn_input(struct tcp_conn *c, const struct tcp_repr *r,
                         struct lwt_buf *payload);
+/* Read a header as net_tcp_parse() does, of a segment of c with no flags but ACK and
+ * PSH and no options but timestamps, and those if c has them.  0: it has others. */
+int net_tcp_parse_next(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
+                       uint32_t size, uint32_t total);
 /* Whether r is the next segment of c: established, in order and in the window,
  * nothing in it that asks for a decision. */
 int net_tcp_is_next(const struct tcp_conn *c, const struct tcp_repr *r);
@@ -491,10 +498,22 @@ int net_tcp_window_update_due(const struct tcp_conn *c);
  * the last of it.  Returns 0, or why it was not sent; *len: what was, which may be less
  * in both cases, and the FIN is then not. */
 int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *len, uint8_t flags);
-/* The part of it that cuts: *len bytes from r->seq on behind headers like r, over
- * c->route, which is there.  The same. */
+
+/* For devices without offloads; a stack can do without (s->bulk). */
+struct tcp_bulk {
+  /* The part of net_tcp_send_data() that cuts: *len bytes from r->seq on behind headers
+   * like r, over c->route, which is there.  The same. */
+  int (*cut)(struct tcp_conn *c, const struct tcp_repr *r, uint8_t tos, uint32_t *len);
+  /* Make r, which is the next segment of c, and its payload one with what follows it
+   * in nif->rest. */
+  void (*coalesce)(struct net_if *nif, struct tcp_conn *c, struct tcp_repr *r,
+                   struct lwt_buf *payload);
+};
+extern const struct tcp_bulk net_tcp_bulk;
 int net_tcp_send_cut(struct tcp_conn *c, const struct tcp_repr *r, uint8_t tos,
                      uint32_t *len);
+void net_tcp_coalesce(struct net_if *nif, struct tcp_conn *c, struct tcp_repr *r,
+                      struct lwt_buf *payload);
 /* What happened to a segment, for the connection.  0: on its way or lost like any other;
  * else it should be tried again later. */
 int net_tcp_outcome(struct tcp_conn *c, int code);

@@ -77,10 +77,19 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
   return c;
 }
 
+int net_tcp_device_cuts(const struct tcp_conn *c)
+{
+  uint32_t need = LWT_NETIF_TX_CSUM |
+                  (c->remote.family == 6 ? LWT_NETIF_TX_TSO6 : LWT_NETIF_TX_TSO4);
+
+  return (net_ip_offloads(c->stack, &c->local, &c->remote) & need) == need;
+}
+
 /* Whole segments, in one IP packet if the device cuts them. */
 static uint32_t burst(struct tcp_conn *c)
 {
-  if (!net_tcp_conn_way(c) && net_ip_is_local(c->stack, &c->remote))
+  if ((!net_tcp_conn_way(c) && net_ip_is_local(c->stack, &c->remote)) ||
+      (!c->stack->bulk && !net_tcp_device_cuts(c)))
     return c->mss;
   return (65535 - 60 - TCP_HEADER_MAX) / c->mss * c->mss;
 }

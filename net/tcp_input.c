@@ -211,14 +211,15 @@ static void out_of_order(struct tcp_conn *c, uint32_t seq, uint32_t len,
   net_tcp_send_ack(c); /* each: the peer counts them (RFC 5681 4.2) */
 }
 
-/* Takes payload: the next bytes. */
-static void in_order(struct tcp_conn *c, uint32_t len, struct lwt_buf *payload)
+/* Takes payload: the next bytes, in segments of up to `part`. */
+static void in_order(struct tcp_conn *c, uint32_t len, uint32_t part,
+                     struct lwt_buf *payload)
 {
   uint32_t mss = c->rcv_mss;
 
-  if (len > mss) {
+  if (part > mss) {
     mss = net_tcp_our_mss(c->stack, net_tcp_conn_way(c), &c->remote);
-    c->rcv_mss = len < mss ? len : mss;
+    c->rcv_mss = part < mss ? part : mss;
   }
   net_tcp_recvq_append(&c->rq, payload);
   c->rcv_nxt += len;
@@ -251,7 +252,7 @@ static void input_text(struct tcp_conn *c, const struct tcp_repr *r,
   if (!len)
     lwt_buf_free(payload);
   else if (seq == c->rcv_nxt)
-    in_order(c, len, payload);
+    in_order(c, len, len, payload);
   else
     out_of_order(c, seq, len, payload);
   if (fin && !c->fin_seen) {
@@ -349,7 +350,7 @@ void net_tcp_conn_next(struct tcp_conn *c, const struct tcp_repr *r,
     lwt_buf_free(payload);
     return;
   }
-  in_order(c, r->len, payload);
+  in_order(c, r->len, r->part, payload);
   net_tcp_work(c);
 }
 

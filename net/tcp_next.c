@@ -4,6 +4,9 @@
  * Read next.c first.  A segment has the bytes that a connection waits for or
  * acknowledges some: the same checks as in tcp.c and tcp_input.c, and its payload
  * is queued.
+ *
+ * Where segments that follow one another become one it is done from here
+ * (tcp_coalesce.c): the connection is known, and the rest is done once for all.
  */
 #include "tcp_inline.h"
 
@@ -19,9 +22,8 @@ enum {
   CE = 3           /* of the TOS field: congestion was met (RFC 3168) */
 };
 
-/* No flags but ACK and PSH, no options but timestamps, and those always. */
-static int parse(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
-                 uint32_t size, uint32_t total)
+int net_tcp_parse_next(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
+                       uint32_t size, uint32_t total)
 {
   r->header = TCP_HEADER + (c->ts_on ? TCP_HEADER_TS : 0);
   if (p[12] >> 4 != r->header / 4 || r->header > size || r->header > total ||
@@ -34,6 +36,7 @@ static int parse(const struct tcp_conn *c, struct tcp_repr *r, const uint8_t *p,
   r->n_sacks = 0;
   r->ce = 0;
   r->options = 0;
+  r->tsval = r->tsecr = 0;
   r->len = total - r->header;
   if (!c->ts_on)
     return 1;
@@ -58,18 +61,23 @@ static struct tcp_node *find(struct net_stack *s, const uint8_t *p, struct tcp_t
 }
 
 /* Its headers but for the numbers belong to c: 0: something else is unusual. */
-static int take(struct net_stack *s, struct tcp_conn *c, struct lwt_buf *frame,
+static int take(struct net_if *nif, struct tcp_conn *c, struct lwt_buf *frame,
                 uint32_t len)
 {
+  struct net_stack *s = nif->s;
   struct tcp_repr r;
 
-  if (!parse(c, &r, frame->data + TCP, frame->len - TCP, len) ||
+  if (!net_tcp_parse_next(c, &r, frame->data + TCP, frame->len - TCP, len) ||
       !net_tcp_is_next(c, &r) || !net_next_sum_ok(frame, NET_PROTO_TCP, len))
     return 0;
   s->stats.ip_rx++;
   net_clock_once(s);
   net_tcp_input_begin(s, len);
-  net_tcp_conn_next(c, &r, net_next_strip(frame, TCP + r.header, len - r.header));
+  frame = net_next_strip(frame, TCP + r.header, len - r.header);
+  r.part = r.len;
+  if (nif->rest && s->bulk)
+    s->bulk->coalesce(nif, c, &r, frame);
+  net_tcp_conn_next(c, &r, frame);
   return 1;
 }
 
@@ -280,5 +288,5 @@ int net_tcp_input_same(struct net_if *nif, struct lwt_buf *frame)
   if (len < TCP_HEADER || frame->len < LEAST)
     return 0;
   return take_answer(nif->s, tcp->same_conn, frame, len) ||
-         take(nif->s, tcp->same_conn, frame, len);
+         take(nif, tcp->same_conn, frame, len);
 }

@@ -142,13 +142,11 @@ static struct lwt_buf *make_data(struct tcp_conn *c, const struct tcp_repr *r,
  * nobody can. */
 static int cuts(struct tcp_conn *c, uint32_t *len)
 {
-  uint32_t need = LWT_NETIF_TX_CSUM |
-                  (c->remote.family == 6 ? LWT_NETIF_TX_TSO6 : LWT_NETIF_TX_TSO4);
   struct net_stack *s = c->stack;
 
-  if ((net_ip_offloads(s, &c->local, &c->remote) & need) == need)
+  if (net_tcp_device_cuts(c))
     return 0;
-  if (!c->urgent_out &&
+  if (s->bulk && !c->urgent_out &&
       net_route_find(s, &c->route, &c->local, &c->remote, NET_PROTO_TCP))
     return 1;
   *len = c->mss;
@@ -177,7 +175,7 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *sent, uint8_t 
     r.urgent = (uint16_t)(c->snd_up - seq < 0xffff ? c->snd_up - seq : 0xffff);
   }
   if (cut) {
-    code = net_tcp_outcome(c, net_tcp_send_cut(c, &r, tos | c->tos, sent));
+    code = net_tcp_outcome(c, c->stack->bulk->cut(c, &r, tos | c->tos, sent));
   } else {
     code = net_tcp_outcome(c, transmit_of(c, tos, make_data(c, &r, len)));
     *sent = code ? 0 : len;

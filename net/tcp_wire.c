@@ -124,7 +124,7 @@ int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
   r->mss = 0;
   r->scale = 0;
   r->tsval = r->tsecr = 0;
-  r->len = total - r->header;
+  r->len = r->part = total - r->header;
   if (r->header == TCP_HEADER + TCP_HEADER_TS &&
       net_get32(bytes + TCP_HEADER) == TCP_TS_ALONE) {
     r->tsval = net_get32(bytes + TCP_HEADER + 4);

@@ -50,6 +50,7 @@ struct tcp_repr {
   struct tcp_range sacks[TCP_SACKS];
   uint32_t header;   /* its length with options (parsed) */
   uint32_t len;      /* of the payload */
+  uint32_t part;     /* the same, but if it is that of several: the longest */
 };
 
 /* Read a header.  size: bytes there; total: bytes of the whole segment.
