@@ -23,6 +23,10 @@ LWT_API void lwt__free(void *ptr);
  * compiled, the compiler puts a loop over single bytes in its place. */
 void *lwt__copy(void *to, const void *from, size_t len) __asm__("memcpy");
 
+/* memset(), as a call as well: in its place there would be instructions that take
+ * their time to begin. */
+void *lwt__fill(void *to, int byte, size_t len) __asm__("memset");
+
 /* Memory for a struct lwt_datagram, and what its maker puts behind it: at most
  * LWT__DATAGRAM bytes in all; lwt_datagram_free() gives it back. */
 #define LWT__DATAGRAM 96

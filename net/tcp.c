@@ -342,6 +342,7 @@ void net_tcp_fini(struct net_stack *s)
   net_tcp_table_fini(s);
   net_tcp_shelf_clear(&tcp->half_shelf);
   net_tcp_shelf_clear(&tcp->wait_shelf);
+  net_tcp_shelf_clear(&tcp->accept_shelf);
   net_tcp_pool_close(tcp->pool);
   s->tcp = NULL;
   lwt__free(tcp);

@@ -316,7 +316,7 @@ struct net_tcp {
   struct net_same same;    /* of the last frame for a connection, */
   struct tcp_conn *same_conn; /* which is this one */
   struct tcp_way ways[TCP_WAYS];
-  struct tcp_shelf half_shelf, wait_shelf;
+  struct tcp_shelf half_shelf, wait_shelf, accept_shelf;
   struct tcp_pool *pool;
   struct tcp_link listeners[TCP_LISTEN_BUCKETS];
   struct tcp_link conns;   /* every connection in the table */

@@ -14,7 +14,6 @@
 #include "routes.h"
 
 #include <lwt/trace.h>
-#include <string.h>
 
 /* ---- States ------------------------------------------------------------ */
 
@@ -45,7 +44,7 @@ struct tcp_conn *net_tcp_conn_new(struct net_stack *s, const struct tcp_tuple *t
     s->stats.no_memory++;
     return NULL;
   }
-  memset(c, 0, sizeof *c);
+  lwt__fill(c, 0, sizeof *c);
   c->pool = pool;
   c->flow.ops = &net_tcp_flow_ops;
   c->stack = s;

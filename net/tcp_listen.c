@@ -351,7 +351,7 @@ static void prune(struct tcp_listener *l)
     }
     tcp_list_remove(&a->link);
     lwt_abandon(&a->resolver);
-    lwt__free(a);
+    net_tcp_shelf_give(&l->stack->tcp->accept_shelf, a);
   }
 }
 
@@ -390,7 +390,7 @@ void net_tcp_listener_settle(struct tcp_listener *l)
   a = tcp_of(l->acceptors.next, struct tcp_acceptor, link);
   resolver = a->resolver;
   tcp_list_remove(&a->link);
-  lwt__free(a);
+  net_tcp_shelf_give(&l->stack->tcp->accept_shelf, a);
   c = take_ready(l);
   if (!tcp_linked(&l->wake))
     tcp_list_add(&l->stack->tcp->accepting, &l->wake);
@@ -414,7 +414,7 @@ static lwt_flow_p *listener_accept(struct lwt_listener *listener)
     net_tcp_leave(s);
     return (lwt_flow_p *)lwt_return_owned(&c->flow, net_tcp_flow_drop);
   }
-  a = lwt__alloc(sizeof *a);
+  a = net_tcp_shelf_take(&s->tcp->accept_shelf, sizeof *a);
   if (!a)
     return lwt_flow_p_fail(LWT_ENOMEM, "tcp_accept");
   p = lwt_task(&a->resolver);
@@ -422,7 +422,7 @@ static lwt_flow_p *listener_accept(struct lwt_listener *listener)
     a->link = (struct tcp_link){ NULL, NULL };
     tcp_list_add(&l->acceptors, &a->link);
   } else {
-    lwt__free(a);
+    net_tcp_shelf_give(&s->tcp->accept_shelf, a);
   }
   return (lwt_flow_p *)p;
 }

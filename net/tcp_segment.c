@@ -240,11 +240,9 @@ void net_tcp_send_rst(struct tcp_conn *c)
 
 uint8_t net_tcp_scale_for(uint32_t buffer)
 {
-  uint8_t scale = 0;
+  int scale = buffer > 0xffff ? 16 - __builtin_clz(buffer) : 0;
 
-  while (scale < TCP_SCALE_MAX && buffer >> scale > 0xffff)
-    scale++;
-  return scale;
+  return (uint8_t)(scale < TCP_SCALE_MAX ? scale : TCP_SCALE_MAX);
 }
 
 uint8_t net_tcp_syn_options(const struct net_stack *s, uint8_t asked)
