@@ -187,8 +187,10 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *sent, uint8_t 
   if (c->log && !cut)
     net_tcp_log_event(c, seq_lt(seq, c->snd_max) ? TCP_LOG_RESEND : TCP_LOG_SEND,
                       seq - c->iss, seq + len + !!(flags & TCP_FIN) - c->iss);
-  if (!c->reass.head && c->dsack.start == c->dsack.end) /* else SACK blocks are due */
+  if (!c->reass.head && c->dsack.start == c->dsack.end) { /* else SACK blocks are due */
+    net_tcp_confirm(c);
     net_tcp_acknowledged(c);
+  }
   c->last_send = c->stack->now;
   return code;
 }

@@ -147,9 +147,13 @@ static void test_input(const char *bound)
 
 static void sends(uint32_t len, const char *name)
 {
-  static const uint8_t bytes[4000];
-  lwt_t *p = lwt_udp_send(udp, &peer, bytes, len);
+  static uint8_t bytes[4000];
+  lwt_t *p;
+  uint32_t i;
 
+  for (i = 0; i < len; i++)
+    bytes[i] = (uint8_t)(i * 7 + 1);
+  p = lwt_udp_send(udp, &peer, bytes, len);
   is_int(lwt_error(p).code, 0, "%s", name);
   lwt_drop(p);
   settle();
@@ -169,6 +173,21 @@ static void seen(uint32_t len, uint32_t id, const char *name)
   is_int(lab_seen[22], 64, "%s: its life", name);
 }
 
+/* A sum of 0 would say that there is none. */
+static void sum_of_zero(uint32_t id)
+{
+  uint8_t word[2] = { 0 };
+
+  lwt_drop(lwt_udp_send(udp, &peer, word, 2));
+  settle();
+  seen(2, id, "a word of zeros");
+  memcpy(word, lab_seen + 40, 2);
+  lwt_drop(lwt_udp_send(udp, &peer, word, 2));
+  settle();
+  seen(2, id + 1, "its sum");
+  is_int((int)lab_get(lab_seen + 40, 2), 0xffff, "whose sum is not 0");
+}
+
 static void test_output(const char *bound)
 {
   uint32_t id;
@@ -182,8 +201,9 @@ static void test_output(const char *bound)
   seen(5, id + 1, "the second");
   sends(0, "an empty one");
   seen(0, id + 2, "the empty one");
+  sum_of_zero(id + 3);
   sends(1472, "the longest");
-  seen(1472, id + 3, "the longest");
+  seen(1472, id + 5, "the longest");
   sends(1473, "one that must be cut up");
   is_int((int)STAT(frag_tx), 2, "into two");
   lab_discard();
