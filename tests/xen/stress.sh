@@ -56,7 +56,9 @@ start stress g-net "$stress_net xvda" 'disk = ["/tmp/stress-disk,raw,xvda,w"]' \
   load "200000 $(crc32 /tmp/s | cut -c1-8)" fetched tmp/s &
   load "0% " pinged 1400 &
   for tenth in 1 2 3 4 5 6 7 8 9; do
-    sleep $((stress / 10))
+    while [ "$(date +%s)" -lt $((began + tenth * stress / 10)) ]; do
+      usleep 500000
+    done
     look_at "$(($(date +%s) - began)) s"
     [ $tenth != 5 ] || apart=$(apart) slabs=$(had slabs)
   done
