@@ -6,8 +6,11 @@ case $1 in
     params=$(xenstore-read "$XENBUS_PATH/params")
     device=$params
     if [ -f "$params" ]; then
+      exec 9>/run/losetup.lock # or two disks at once find the same device free
+      flock 9
       device=$(losetup -f)
       losetup "$device" "$params"
+      exec 9>&-
       xenstore-write "$XENBUS_PATH/node" "$device"
     fi
     xenstore-write "$XENBUS_PATH/physical-device" \
