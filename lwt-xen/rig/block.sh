@@ -6,11 +6,15 @@ case $1 in
     params=$(xenstore-read "$XENBUS_PATH/params")
     device=$params
     if [ -f "$params" ]; then
-      exec 9>/run/losetup.lock # or two disks at once find the same device free
-      flock 9
+      # One at a time, or two disks at once find the same device free.
+      n=0
+      until mkdir /run/losetup.lock 2>/dev/null || [ $n = 500 ]; do
+        n=$((n + 1))
+        usleep 10000
+      done
       device=$(losetup -f)
       losetup "$device" "$params"
-      exec 9>&-
+      rmdir /run/losetup.lock
       xenstore-write "$XENBUS_PATH/node" "$device"
     fi
     xenstore-write "$XENBUS_PATH/physical-device" \
