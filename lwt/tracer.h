@@ -37,7 +37,7 @@ struct trace_ops {
 
 /* shared: with other threads, which do not end the trace; first: begins the array. */
 int lwt__trace_start(lwt_trace_fn *sink, void *env, int shared, int first);
-/* LWT_TRACE=path, in trace_file.c; in trace_no_file.c where there are no files. */
+/* LWT_TRACE=path: trace_file.c, or a platform that has no files. */
 void lwt__trace_environment(const char *path);
 
 #endif

@@ -1,9 +1,9 @@
-/* trace_no_file.c - LWT_TRACE where there are no files.
+/* trace.c - LWT_TRACE in a domain, which has no files.
  * SPDX-License-Identifier: ISC
  *
  * lwt_trace_to() and lwt_trace_file() are there for programs that have a place for it.
  */
-#include "internal.h"
+#include <lwt/tracer.h>
 
 #include <stdio.h>
 
