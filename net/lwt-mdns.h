@@ -71,7 +71,8 @@ LWT_API const struct lwt_mdns_stats *lwt_mdns_stats(const struct lwt_mdns *mdns)
 
 /* Ask once (section 5.1), both groups, again after one second and after three, until the
  * time is over: the first answer, or with LWT_DNS_PTR all that came.  The answer as by
- * lwt_dns_query().  Rejected with LWT_ENOENT: nobody answered; LWT_EINVAL: no name;
+ * lwt_dns_query().  Rejected with LWT_ENOENT: nobody answered, or whose name it
+ * is says that there is no such record (NSEC, section 6.1); LWT_EINVAL: no name;
  * the errors of lwt_ip_udp_open(). */
 LWT_API lwt_dns_answer_p *lwt_mdns_query(struct lwt_stack *stack, uint32_t interface,
                                          const char *name, uint16_t type,

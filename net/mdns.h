@@ -21,10 +21,10 @@
 enum { NET_MDNS_PORT = 5353, NET_MDNS_ROOM = 1452, NET_MDNS_TXT = 416,
        NET_MDNS_TOP_BIT = 0x8000 };
 
-/* Records of a unit, as bits. */
+/* Records of a unit, as bits; NSEC: that its name has no others. */
 enum { NET_MDNS_ADDR = 1, NET_MDNS_PTR = 2, NET_MDNS_SRV = 4, NET_MDNS_TXT_RR = 8,
-       NET_MDNS_ENUM = 16 };
-#define NET_MDNS_UNIQUE (NET_MDNS_ADDR | NET_MDNS_SRV | NET_MDNS_TXT_RR)
+       NET_MDNS_ENUM = 16, NET_MDNS_NSEC = 32 };
+#define NET_MDNS_UNIQUE (NET_MDNS_ADDR | NET_MDNS_SRV | NET_MDNS_TXT_RR | NET_MDNS_NSEC)
 
 enum net_mdns_state { NET_MDNS_PROBING, NET_MDNS_ANNOUNCING, NET_MDNS_KNOWN };
 
@@ -79,9 +79,12 @@ struct net_mdns_how {
   unsigned legacy : 1;  /* for a simple resolver: no top bit, a short life */
   unsigned goodbye : 1;
 };
-/* All records that a unit has. */
+/* Whether the host has an address of that family, to be told and to send from. */
+int net_mdns_has_address(const struct lwt_mdns *m, unsigned family);
+/* All records that a unit has; NSEC is said only when asked for. */
 unsigned net_mdns_has(const struct net_mdns_unit *u);
-/* Write records of a unit; what does not fit is left out. */
+/* Write records of a unit; what does not fit is left out.  With addresses in a response,
+ * but of one family only, goes a NSEC as an additional record (6.2). */
 void net_mdns_put(const struct lwt_mdns *m, struct net_dns_writer *w,
                   enum net_dns_section section, const struct net_mdns_unit *u,
                   unsigned bits, struct net_mdns_how how);

@@ -24,6 +24,7 @@ struct asking {
   struct net_dns_question q;
   uint64_t until;
   unsigned tries, records;
+  int absent; /* whose name it is says that there is no such record */
   uint16_t id;
   struct lwt_error error;
   struct lwt_addr to;
@@ -62,6 +63,28 @@ static int is_there(struct asking *a, const struct net_dns_rr *rr)
   return 0;
 }
 
+/* Whether these are the data of a NSEC that has no such type (RFC 4034, section 4.1).
+ * Of types from 256 on it says nothing here (RFC 6762, section 6.1). */
+static int lacks(const struct net_dns_bytes *data, uint16_t type)
+{
+  const uint8_t *p = data->bytes, *end = p + data->len;
+
+  while (p < end && *p && *p < 0xc0)
+    p += *p + 1;
+  p += p < end && *p ? 2 : 1; /* a pointer, or the root */
+  if (type > 255 || end - p < 3 || p[0] || end - p != 2 + p[1])
+    return 0;
+  return type / 8 >= p[1] || !(p[2 + type / 8] & 0x80 >> type % 8);
+}
+
+/* Whether rr says that the name asked for has no such record. */
+static int denies(const struct asking *a, const struct net_dns_rr *rr)
+{
+  return rr->type == NET_DNS_NSEC && !rr->opaque && rr->class == NET_DNS_IN && rr->ttl &&
+         rr->section != NET_DNS_AUTHORITY && a->q.type != NET_DNS_PTR &&
+         net_dns_name_equal(&rr->name, &a->q.name) && lacks(&rr->u.raw, a->q.type);
+}
+
 /* Those that answer the question. */
 static void look(struct asking *a, const struct lwt_datagram *datagram)
 {
@@ -79,6 +102,7 @@ static void look(struct asking *a, const struct lwt_datagram *datagram)
     return;
   while (a->records < RECORDS_AT_MOST && net_dns_next(&r, &rr) > 0) {
     rr.class &= 0x7fff;
+    a->absent |= denies(a, &rr);
     if (rr.section != NET_DNS_ANSWER || rr.class != NET_DNS_IN || !rr.ttl ||
         rr.type != a->q.type || !net_dns_name_equal(&rr.name, &a->q.name) ||
         is_there(a, &rr))
@@ -99,7 +123,8 @@ static uint64_t patience(const struct asking *a)
 /* The first answer is enough, or all that come. */
 static int has_enough(const struct asking *a)
 {
-  return a->failed || (a->records && a->q.type != NET_DNS_PTR) || lwt_now() >= a->until;
+  return a->failed || a->absent || (a->records && a->q.type != NET_DNS_PTR) ||
+         lwt_now() >= a->until;
 }
 
 /* Who listens to one family; a goes before it when the asker goes. */

@@ -52,17 +52,29 @@ static int asks(const struct net_dns_question *q, uint16_t type)
   return q->type == type || q->type == NET_DNS_ANY;
 }
 
-static unsigned bits_for(const struct net_mdns_unit *u, const struct net_dns_question *q)
+/* Of a name that is ours alone: also that there is no such record (6.1). */
+static unsigned unique_bits(const struct lwt_mdns *m, const struct net_mdns_unit *u,
+                            const struct net_dns_question *q)
+{
+  unsigned bits;
+
+  if (u->port)
+    bits = (asks(q, NET_DNS_SRV) ? NET_MDNS_SRV : 0) |
+           (asks(q, NET_DNS_TXT) ? NET_MDNS_TXT_RR : 0);
+  else
+    bits = (asks(q, NET_DNS_A) && net_mdns_has_address(m, 4)) ||
+           (asks(q, NET_DNS_AAAA) && net_mdns_has_address(m, 6)) ? NET_MDNS_ADDR : 0;
+  return bits ? bits : NET_MDNS_NSEC;
+}
+
+static unsigned bits_for(const struct lwt_mdns *m, const struct net_mdns_unit *u,
+                         const struct net_dns_question *q)
 {
   struct net_dns_name top;
   unsigned bits = 0;
 
-  if (net_dns_name_equal(&q->name, &u->name)) {
-    if (!u->port)
-      return asks(q, NET_DNS_A) || q->type == NET_DNS_AAAA ? NET_MDNS_ADDR : 0;
-    return (asks(q, NET_DNS_SRV) ? NET_MDNS_SRV : 0) |
-           (asks(q, NET_DNS_TXT) ? NET_MDNS_TXT_RR : 0);
-  }
+  if (net_dns_name_equal(&q->name, &u->name))
+    return unique_bits(m, u, q);
   if (!u->port || !asks(q, NET_DNS_PTR))
     return 0;
   if (net_dns_name_equal(&q->name, &u->type))
@@ -116,7 +128,7 @@ static void answer_now(struct lwt_mdns *m, const struct lwt_addr *to, int legacy
     if (want->bits[i] & NET_MDNS_PTR)
       net_mdns_put(m, &w, NET_DNS_ADDITIONAL, &m->units[i],
                    (NET_MDNS_SRV | NET_MDNS_TXT_RR) & ~want->bits[i], how);
-  if (!want->bits[0] && m->units[0].state != NET_MDNS_PROBING)
+  if (!(want->bits[0] & NET_MDNS_ADDR) && m->units[0].state != NET_MDNS_PROBING)
     net_mdns_put(m, &w, NET_DNS_ADDITIONAL, &m->units[0], NET_MDNS_ADDR, how);
   if (!w.records[NET_DNS_ANSWER])
     return;
@@ -246,7 +258,7 @@ static void query(struct lwt_mdns *m, const struct lwt_addr *from,
     want.unicast |= q.class >> 15;
     for (i = 0; i < m->n && (q.class & 0x7fff) == NET_DNS_IN; i++) {
       if (m->units[i].state != NET_MDNS_PROBING)
-        want.bits[i] |= bits_for(&m->units[i], &q);
+        want.bits[i] |= bits_for(m, &m->units[i], &q);
       else if (want.probe && net_dns_name_equal(&q.name, &m->units[i].name))
         tie_break(m, &m->units[i], bytes, len);
     }

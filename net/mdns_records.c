@@ -42,6 +42,44 @@ static void addresses(const struct lwt_mdns *m, const struct net_mdns_unit *u,
   }
 }
 
+int net_mdns_has_address(const struct lwt_mdns *m, unsigned family)
+{
+  struct lwt_ip_address list[16];
+  size_t i, n = lwt_ip_addresses(m->stack, m->interface, list, 16);
+
+  for (i = 0; i < n && i < 16; i++)
+    if (list[i].addr.family == family && list[i].state != LWT_IP_TENTATIVE)
+      return 1;
+  return 0;
+}
+
+/* What the name has, in the form of NSEC (RFC 4034, section 4.1; RFC 6762, section 6.1):
+ * the name itself, and a bit for each type. */
+static void no_others(const struct lwt_mdns *m, const struct net_mdns_unit *u,
+                      void (*f)(void *env, struct net_dns_rr *rr), void *env)
+{
+  const uint16_t host[2] = { net_mdns_has_address(m, 4) ? NET_DNS_A : 0,
+                             net_mdns_has_address(m, 6) ? NET_DNS_AAAA : 0 };
+  const uint16_t service[2] = { NET_DNS_TXT, NET_DNS_SRV };
+  const uint16_t *types = u->port ? service : host;
+  uint8_t data[NET_DNS_NAME_MAX + 2 + NET_DNS_SRV / 8 + 1] = { 0 };
+  uint8_t *block = data + u->name.len; /* a window of types, its length, its bits */
+  struct net_dns_rr rr;
+  unsigned i;
+
+  memcpy(data, u->name.bytes, u->name.len);
+  for (i = 0; i < 2; i++)
+    if (types[i]) {
+      block[1] = (uint8_t)(types[i] / 8 + 1);
+      block[2 + types[i] / 8] |= (uint8_t)(0x80 >> types[i] % 8);
+    }
+  if (!block[1]) /* there is no such form */
+    return;
+  make(&rr, &u->name, NET_DNS_NSEC, HOST_TTL, 1);
+  rr.u.raw = (struct net_dns_bytes){ data, (uint16_t)(u->name.len + 2u + block[1]) };
+  f(env, &rr);
+}
+
 void net_mdns_each(const struct lwt_mdns *m, const struct net_mdns_unit *u, unsigned bits,
                    void (*f)(void *env, struct net_dns_rr *rr), void *env)
 {
@@ -73,6 +111,8 @@ void net_mdns_each(const struct lwt_mdns *m, const struct net_mdns_unit *u, unsi
     rr.u.raw = (struct net_dns_bytes){ u->txt, u->txt_len };
     f(env, &rr);
   }
+  if (bits & NET_MDNS_NSEC)
+    no_others(m, u, f, env);
 }
 
 struct putting {
@@ -104,6 +144,12 @@ void net_mdns_put(const struct lwt_mdns *m, struct net_dns_writer *w,
   struct putting p = { w, section, how };
 
   net_mdns_each(m, u, bits, put, &p);
+  if (!(bits & NET_MDNS_ADDR) || bits & NET_MDNS_NSEC || how.goodbye ||
+      section == NET_DNS_AUTHORITY ||
+      net_mdns_has_address(m, 4) + net_mdns_has_address(m, 6) != 1)
+    return;
+  p.section = NET_DNS_ADDITIONAL;
+  no_others(m, u, put, &p);
 }
 
 size_t net_mdns_data(const struct net_dns_rr *rr, uint8_t *out, size_t room)
@@ -170,18 +216,6 @@ static void send(struct lwt_mdns *m, const struct lwt_addr *to,
   lwt_async(p);
 }
 
-/* Whether something can be sent from there. */
-static int has_address(const struct lwt_mdns *m, unsigned family)
-{
-  struct lwt_ip_address list[16];
-  size_t i, n = lwt_ip_addresses(m->stack, m->interface, list, 16);
-
-  for (i = 0; i < n && i < 16; i++)
-    if (list[i].addr.family == family && list[i].state != LWT_IP_TENTATIVE)
-      return 1;
-  return 0;
-}
-
 void net_mdns_send(struct lwt_mdns *m, const struct lwt_addr *to,
                    struct net_dns_writer *w)
 {
@@ -195,7 +229,7 @@ void net_mdns_send(struct lwt_mdns *m, const struct lwt_addr *to,
   }
   for (six = 0; six < 2; six++) {
     group = net_mdns_group(six, m->interface);
-    if (m->udp[six] && has_address(m, group.family))
+    if (m->udp[six] && net_mdns_has_address(m, group.family))
       send(m, &group, w);
   }
 }

@@ -23,8 +23,20 @@ static struct lwt_udp *peer;
 static lwt_t *listening;
 static char heard[2000]; /* "q NAME TYPE", "r NAME TYPE ttl N" ... */
 static uint64_t heard_at;
-static unsigned messages;
+static unsigned messages, denied; /* the latter as additional records */
 static struct lwt_addr from;
+
+/* The data of a NSEC behind the name, in hexadecimal. */
+static const char *bits_of(const struct net_dns_rr *rr)
+{
+  static char text[80];
+  size_t i, n = rr->name.len;
+
+  text[0] = '\0';
+  for (i = n; rr->type == NET_DNS_NSEC && i < rr->u.raw.len; i++)
+    snprintf(text + 2 * (i - n), 3, "%02x", rr->u.raw.bytes[i]);
+  return text;
+}
 
 static void note(const uint8_t *bytes, size_t len)
 {
@@ -46,10 +58,12 @@ static void note(const uint8_t *bytes, size_t len)
                    q.class >> 15 ? " u" : "");
   while (net_dns_next(&r, &rr) > 0)
     if (rr.section != NET_DNS_ADDITIONAL)
-      to += snprintf(to, room - (size_t)(to - heard), "%s%s %u %u%s; ",
+      to += snprintf(to, room - (size_t)(to - heard), "%s%s %u %u%s%s; ",
                      rr.section == NET_DNS_AUTHORITY ? "~" : "",
                      net_dns_name_text(&rr.name, text, sizeof text), rr.type,
-                     (unsigned)rr.ttl, rr.class >> 15 ? " f" : "");
+                     (unsigned)rr.ttl, rr.class >> 15 ? " f" : "", bits_of(&rr));
+    else if (rr.type == NET_DNS_NSEC)
+      denied++;
 }
 
 struct peering {
@@ -295,10 +309,84 @@ static void answers(void)
   compose(0, 0);
   question("other.local", NET_DNS_A, 0);
   say();
+  hears(LWT_S(2), "", "other names are not answered");
+  end();
+}
+
+/* What a query for that type ends with, and within 100 ms. */
+static void is_absent(const char *name, uint16_t type)
+{
+  lwt_dns_answer_p *p = lwt_mdns_query(stacks[1], 2, name, type, LWT_S(3));
+
+  lwt_test_advance(LWT_MS(100));
+  is_rejected(LWT_UNTYPED(p), LWT_ENOENT, "%s has none of type %u, and says so", name,
+              type);
+  lwt_drop(LWT_UNTYPED(p));
+}
+
+static void absent(void)
+{
+  struct lwt_mdns_service s = { .name = "My site", .type = "_http._tcp", .port = 80 };
+
+  begin(5353);
+  start(0, "box");
+  lwt_mdns_publish(mdns[0], &s);
+  denied = 0;
+  lwt_test_advance(LWT_S(5));
+  ok(denied >= 2, "addresses of one family are said to be of one only");
   compose(0, 0);
   question("box.local", NET_DNS_TXT, 0);
   say();
-  hears(LWT_S(2), "", "other names and types are not answered");
+  hears(LWT_MS(10), "box.local 47 120 f000140; ", "no record of that type: A alone");
+  lwt_test_advance(LWT_S(1));
+  compose(0, 0);
+  question("box.local", NET_DNS_AAAA, 1);
+  say();
+  hears(LWT_MS(10), "box.local 47 120 f000140; ", "nor of IPv6");
+  compose(0, 0);
+  question("My\\032site._http._tcp.local", NET_DNS_A, 0);
+  say();
+  hears(LWT_MS(10), "My\\032site._http._tcp.local 47 120 f00050000800040; ",
+        "a service has SRV and TXT");
+  is_absent("box.local", NET_DNS_AAAA);
+  is_absent("box.local", NET_DNS_TXT);
+  is_absent("My\\032site._http._tcp.local", NET_DNS_A);
+  end();
+}
+
+/* A NSEC for x.local with these data; whether a query for an address ends by it. */
+static int ends_by(const char *data, size_t len)
+{
+  lwt_dns_answer_p *p = lwt_mdns_query(stacks[1], 2, "x.local", NET_DNS_A, LWT_S(3));
+  struct net_dns_rr rr = { .type = NET_DNS_NSEC, .class = 1, .ttl = 120 };
+  int ended;
+
+  lwt_test_advance(LWT_MS(10));
+  net_dns_name_from(&rr.name, "x.local");
+  rr.u.raw = (struct net_dns_bytes){ (const uint8_t *)data, (uint16_t)len };
+  compose(1, 0);
+  net_dns_put(&w, NET_DNS_ANSWER, &rr);
+  lwt_async(lwt_udp_send(peer, &from, out, net_dns_written(&w)));
+  lwt_test_advance(LWT_MS(10));
+  ended = lwt_state(LWT_UNTYPED(p)) == LWT_REJECTED;
+  lwt_error(LWT_UNTYPED(p));
+  lwt_drop(LWT_UNTYPED(p));
+  lwt_test_advance(LWT_S(1));
+  return ended;
+}
+
+static void strange_absence(void)
+{
+  begin(5353);
+  is_int(ends_by("\1x\5local\0\0\4\0\0\0\10", 15), 1, "AAAA alone: there is no A");
+  is_int(ends_by("\xc0\x0c\0\1\0", 5), 1, "a name by a pointer; nothing");
+  is_int(ends_by("\xc0\x0c\0\1\x40", 5), 0, "there is one");
+  is_int(ends_by("\xc0\x0c\0\2\0", 5), 0, "less than it says");
+  is_int(ends_by("\xc0\x0c\0\0", 4), 0, "no bits");
+  is_int(ends_by("\xc0\x0c\1\1\0", 5), 0, "another window");
+  is_int(ends_by("\xc0", 1), 0, "half a pointer");
+  is_int(ends_by("\77x", 2), 0, "half a label");
+  is_int(ends_by("", 0), 0, "nothing at all");
   end();
 }
 
@@ -554,7 +642,8 @@ static void memory6(void)
 }
 
 static const struct lwt_test tests[] = {
-  LWT_TEST(announces), LWT_TEST(answers), LWT_TEST(legacy), LWT_TEST(services),
+  LWT_TEST(announces), LWT_TEST(answers), LWT_TEST(absent),
+  LWT_TEST(strange_absence), LWT_TEST(legacy), LWT_TEST(services),
   LWT_TEST(conflicts), LWT_TEST(at_the_same_time), LWT_TEST(strangers),
   LWT_TEST(six), LWT_TEST(legacy6), LWT_TEST(both), LWT_TEST_MEMORY(memory),
   LWT_TEST_MEMORY(memory6)
