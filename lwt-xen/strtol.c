@@ -49,9 +49,10 @@ static unsigned long long scan(const char *text, char **end, int base,
   if (base < 2 || base > 36)
     errno = EINVAL;
   else
-    for (; (d = digit(*s)) < (unsigned)base; after = ++s)
-      over |= __builtin_mul_overflow(n, (unsigned)base, &n) |
-              __builtin_add_overflow(n, d, &n);
+    for (; (d = digit(*s)) < (unsigned)base; after = ++s) {
+      over |= __builtin_mul_overflow(n, (unsigned)base, &n);
+      over |= __builtin_add_overflow(n, d, &n);
+    }
   if (end)
     *end = (char *)after;
   if (max != ULLONG_MAX)
