@@ -322,12 +322,6 @@ static void part(uint32_t offset, int flags, const char *text)
   sum();
 }
 
-/* The frame into the batch, which settle() delivers. */
-static void post(void)
-{
-  lab_port->ops->send(lab_port, lwt_buf_copy_in(0, lab_frame, lab_len));
-}
-
 static void tos4(void) { lab_frame[15] = 4; }
 static void ect(void) { lab_frame[15] = 2; }
 static void ce(void) { lab_frame[15] = 3; }

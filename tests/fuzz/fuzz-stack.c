@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: ISC
  *
  * The input is a script: each step is a byte of what to do, then two bytes of
- * length (little-endian) and a frame, or nothing.
+ * length (little-endian) and a frame, or nothing.  The length's highest bit: the next
+ * step comes before the frame is delivered, and its frame is of the same batch.
  *
  *   bit 0   put the frame on the wire
  *   bit 1   with its IP checksum put right
@@ -125,10 +126,10 @@ static void change(uint8_t what, uint8_t x, struct lwt_udp *udp)
   }
 }
 
-static void step(uint8_t what, struct lwt_udp *udp, struct lwt_listener *listener)
+/* What happens at once. */
+static void act(uint8_t what, struct lwt_udp *udp, struct lwt_listener *listener)
 {
   struct lwt_addr to = lab_addr("10.0.0.9", 1000);
-  lwt_datagram_p *p = lwt_udp_receive(udp);
 
   if (what & 64)
     ignore_value(lwt_udp_send(udp, &to, "hello", 5));
@@ -137,10 +138,18 @@ static void step(uint8_t what, struct lwt_udp *udp, struct lwt_listener *listene
   if (what & 1 && lab_len >= 14 && lab_len <= 1514) {
     if (what & 2)
       put_right(what & 4);
-    inject();
+    post();
   }
   if (what & 8 && lab_len >= 2)
     change(lab_frame[0], lab_frame[1], udp);
+}
+
+/* And then. */
+static void follow(uint8_t what, struct lwt_udp *udp)
+{
+  lwt_datagram_p *p = lwt_udp_receive(udp);
+
+  settle();
   if (what & 16)
     advance(LWT_MS(100));
   if (what & 32)
@@ -159,6 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
   struct lwt_listener *listener;
   struct lwt_udp *udp;
   size_t at, n;
+  int more;
 
   seen = 0;
   check(!lab_try_start(&config, NULL));
@@ -168,7 +178,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
   for (at = 0; at + 3 <= len; at += n) {
     uint8_t what = data[at];
 
-    n = data[at + 1] | (size_t)data[at + 2] << 8;
+    n = data[at + 1] | (size_t)(data[at + 2] & 127) << 8;
+    more = data[at + 2] & 128;
     at += 3;
     if (n > len - at)
       n = len - at;
@@ -176,7 +187,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
       break;
     memcpy(lab_frame, data + at, n);
     lab_len = (uint32_t)n;
-    step(what, udp, listener);
+    act(what, udp, listener);
+    if (!more)
+      follow(what, udp);
   }
   lwt_listener_close(listener);
   lwt_udp_close(udp);
