@@ -176,6 +176,7 @@ int net_tcp_send_data(struct tcp_conn *c, uint32_t seq, uint32_t *sent, uint8_t 
   }
   if (cut) {
     code = net_tcp_outcome(c, c->stack->bulk->cut(c, &r, tos | c->tos, sent));
+    *sent = code ? *sent : len; /* lost like any other, or sent */
   } else {
     code = net_tcp_outcome(c, transmit_of(c, tos, make_data(c, &r, len)));
     *sent = code ? 0 : len;

@@ -328,6 +328,58 @@ static void test_no_pages(void)
   }
 }
 
+static int refusal; /* what the device says */
+static unsigned refusals;
+
+static int refusing_send(struct lwt_netif *netif, struct lwt_buf *packet)
+{
+  if (takes)
+    return limited_send(netif, packet);
+  lwt_buf_free(packet);
+  return ++refusals < 100 ? refusal : LWT_ENOBUFS; /* or the test would not end */
+}
+
+/* What a device does not take that is gone, or that has other ideas of its MTU, is lost
+ * like anything else, and sent again. */
+static void test_refused(int code)
+{
+  unsigned first, tries;
+
+  for (first = 0; first < 7; first += 3) {
+    start(0, 0, 0);
+    real_ops = lab_device->ops;
+    device_ops = *real_ops;
+    device_ops.send = refusing_send;
+    lab_device->ops = &device_ops;
+    takes = first;
+    refusal = code;
+    refusals = 0;
+    write_text(6 * MSS);
+    while (lab_frames)
+      is_next(MSS, TCP_ACK | (ack - begin == 5 * MSS ? TCP_PSH : 0), "before that");
+    is_int((int)(ack - begin), (int)(first < 6 ? first : 6) * MSS, "%u frames", first);
+    ok(refusals <= 6, "not tried without end");
+    takes = 100;
+    for (tries = 0; tries < 60 && ack - begin < 6 * MSS; tries++) {
+      acks(0, 60000);
+      advance(LWT_S(1));
+      while (lab_frames && lab_take())
+        if (lab_get(lab_seen + 38, 4) == ack)
+          ack += lab_seen_len - 54;
+    }
+    is_int((int)(ack - begin), 6 * MSS, "all in the end");
+    acks(0, 60000);
+    lab_device->ops = real_ops;
+    end();
+  }
+}
+
+static void test_device_gone(void)
+{
+  test_refused(LWT_ENETDOWN);
+  test_refused(LWT_EMSGSIZE);
+}
+
 /* ---- Between two stacks ------------------------------------------------- */
 
 enum { BULK = 400000 };
@@ -430,6 +482,7 @@ int main(void)
   test_log();
   test_device_full();
   test_no_pages();
+  test_device_gone();
   test_transfers();
   return lwt_test_done();
 }
