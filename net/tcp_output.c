@@ -186,14 +186,17 @@ static void send_new(struct tcp_conn *c, uint32_t pipe)
     }
     if (len < c->mss && !may_send_small(c, len, avail, fin))
       return;
+    if (c->snd_nxt == c->snd_una && c->last_send &&
+        c->stack->now - c->last_send > net_tcp_rto(c)) {
+      net_tcp_cc_idle(c);
+      len = next_len(c, avail, room, pipe);
+      fin = fin && len == avail;
+    }
     paced = net_tcp_is_paced(c);
     if (paced && !net_tcp_pace(c)) {
       c->cwnd_limited = 1; /* as good as */
       return;
     }
-    if (c->snd_nxt == c->snd_una && c->last_send &&
-        c->stack->now - c->last_send > net_tcp_rto(c))
-      net_tcp_cc_idle(c);
     if (paced && len > c->mss && len > c->pace_credit) {
       len = ((uint32_t)c->pace_credit + c->mss - 1) / c->mss * c->mss;
       fin = 0;

@@ -176,6 +176,33 @@ static void test_window(void)
   end();
 }
 
+/* RFC 5681 4.1: after a pause no more at once than in the beginning. */
+static void test_idle(void)
+{
+  int i;
+
+  start(0, 0, 0);
+  write_text(10 * MSS);
+  for (i = 0; i < 10; i++)
+    is_next(MSS, TCP_ACK | (i == 9 ? TCP_PSH : 0), "the initial window");
+  quiet();
+  acks(0, 60000);
+  write_text(16 * MSS);
+  for (i = 0; i < 16; i++)
+    is_next(MSS, TCP_ACK | (i == 15 ? TCP_PSH : 0), "the window has grown");
+  acks(0, 60000);
+  advance(LWT_S(2));
+  write_text(16 * MSS);
+  for (i = 0; i < 10; i++)
+    is_next(MSS, TCP_ACK, "after a pause");
+  quiet();
+  acks(0, 60000);
+  for (i = 0; i < 6; i++)
+    is_next(MSS, TCP_ACK | (i == 5 ? TCP_PSH : 0), "the rest");
+  acks(0, 60000);
+  end();
+}
+
 static void test_fin(void)
 {
   lwt_t *write, *close;
@@ -477,6 +504,7 @@ int main(void)
   test_plain();
   test_sums_by_device();
   test_window();
+  test_idle();
   test_fin();
   test_ecn();
   test_log();
