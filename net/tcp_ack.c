@@ -203,7 +203,7 @@ int net_tcp_ack_input(struct tcp_conn *c, const struct tcp_repr *r)
     c->progress = c->stack->now; /* it answers (MUST-37) */
   if (seq_lt(r->ack, c->snd_una))
     return 0;
-  new_window = net_tcp_window_input(c, r->seq, r->ack, r->window);
+  new_window = net_tcp_window_input(c, r->last, r->ack, r->window);
   d.has_ts = c->ts_on && r->options & TCP_OPT_TS;
   if (r->n_sacks && c->sack_on)
     net_tcp_sent_sacked(c, r, &d);

@@ -67,6 +67,7 @@ void net_tcp_coalesce(struct net_if *nif, struct tcp_conn *c, struct tcp_repr *r
     r->len += n.len;
     r->flags |= n.flags;
     r->part = r->part > n.len ? r->part : n.len;
+    r->last = n.seq;
   }
 }
 

@@ -75,6 +75,7 @@ static int take(struct net_if *nif, struct tcp_conn *c, struct lwt_buf *frame,
   net_tcp_input_begin(s, len);
   frame = net_next_strip(frame, TCP + r.header, len - r.header);
   r.part = r.len;
+  r.last = r.seq;
   if (nif->rest && s->bulk)
     s->bulk->coalesce(nif, c, &r, frame);
   net_tcp_conn_next(c, &r, frame);

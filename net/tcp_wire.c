@@ -125,6 +125,7 @@ int net_tcp_parse(struct tcp_repr *r, const uint8_t *bytes, uint32_t size,
   r->scale = 0;
   r->tsval = r->tsecr = 0;
   r->len = r->part = total - r->header;
+  r->last = r->seq;
   if (r->header == TCP_HEADER + TCP_HEADER_TS &&
       net_get32(bytes + TCP_HEADER) == TCP_TS_ALONE) {
     r->tsval = net_get32(bytes + TCP_HEADER + 4);

@@ -51,6 +51,7 @@ struct tcp_repr {
   uint32_t header;   /* its length with options (parsed) */
   uint32_t len;      /* of the payload */
   uint32_t part;     /* the same, but if it is that of several: the longest */
+  uint32_t last;     /* seq, but of several that of the last: it tells the window */
 };
 
 /* Read a header.  size: bytes there; total: bytes of the whole segment.

@@ -533,6 +533,35 @@ static void test_limits(void)
   end();
 }
 
+/* RFC 9293 3.10.7.4: an old segment does not tell the window, one that is older than the
+ * last of those that became one. */
+static void test_window(void)
+{
+  const struct tcp_conn *c;
+  uint32_t before;
+
+  start(1);
+  c = (const struct tcp_conn *)flow;
+  before = c->snd_wnd;
+  part(0, ACK, "one");
+  post();
+  part(3, ACK, "two");
+  post();
+  check(1, "onetwo", "two");
+  part(1, ACK, "netwoX");
+  window();
+  sum();
+  inject();
+  is_str(arrived(), "X", "one that came late, with a byte more");
+  is_int((int)c->snd_wnd, (int)before, "its window is old");
+  part(7, ACK, "Y");
+  window();
+  sum();
+  inject();
+  is_int((int)c->snd_wnd, (int)before ^ 1, "that of the next one is not");
+  end();
+}
+
 /* RFC 5681 4.2: an acknowledgment for two full-sized segments, which the length of
  * several does not make larger. */
 static void test_acknowledgments(void)
@@ -584,6 +613,7 @@ int main(void)
   test_rules(1);
   test_batches();
   test_limits();
+  test_window();
   test_acknowledgments();
   test_log();
   return lwt_test_done();
