@@ -3,7 +3,7 @@
  *
  * The order is RFC 1122's: ourselves, broadcast, multicast, the routing table.  A
  * source that is given binds the packet to the interface that has it (the strong
- * host model).
+ * host model); from a loopback address nothing goes out (3.2.1.3).
  */
 #include "ipv6.h"
 
@@ -175,6 +175,8 @@ int net_hop_find(struct net_stack *s, const struct lwt_addr *dst,
   if (l && l->nif->netif && !index && !s->forwarding)
     index = l->nif->index;
   error = find4(s, dst, from, index, hop);
+  if (!error && is_loopback4(from) && hop->kind != NET_HOP_SELF)
+    error = LWT_ENETUNREACH;
   if (error)
     return error;
   if (hop->nif->mtu < hop->mtu)

@@ -174,7 +174,9 @@ int net_hop6_find(struct net_stack *s, const struct lwt_addr *dst,
     hop->src.port = 0;
     return 0;
   }
-  error = outwards(s, dst, index ? index : dst->scope, hop);
+  error = chosen && net_ip6_is_loopback(src->ip) /* RFC 4291 2.5.3 */
+            ? LWT_ENETUNREACH
+            : outwards(s, dst, index ? index : dst->scope, hop);
   if (error)
     return error;
   a = chosen ? NULL : net_addr6_source(hop->nif, dst->ip,

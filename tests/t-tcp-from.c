@@ -124,6 +124,12 @@ static void refused(void)
   is_int(code_of(&from, &to), LWT_EADDRNOTAVAIL, "another's address");
   from = v6(FIRST, 0);
   is_int(code_of(&from, &to), LWT_EINVAL, "another family");
+  from = (struct lwt_addr){ .family = 4, .ip = { 127, 0, 0, 1 } };
+  is_int(code_of(&from, &to), LWT_ENETUNREACH, "from a loopback address to outside");
+  from = (struct lwt_addr){ .family = 6, .ip = { [15] = 1 } };
+  to = v6(SERVER, 80);
+  is_int(code_of(&from, &to), LWT_ENETUNREACH, "and of IPv6");
+  to = v4(SERVER, 80);
   any.port = 7000;
   is_int(lwt_stack_listen(client, &any, 1, &ours), 0, "a listener of ours");
   from = v4(FIRST, 7000);
