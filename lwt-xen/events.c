@@ -212,9 +212,10 @@ void lwt__port_notify(const struct lwt__port *p)
 
 void lwt__port_quiet(struct lwt__port *p, int quiet)
 {
-  if (!p->number || p->quiet == !!quiet)
+  quiet = quiet && !lwt_queue_length(&p->waiters.waiters);
+  if (!p->number || p->quiet == quiet)
     return;
-  p->quiet = !!quiet;
+  p->quiet = (uint8_t)quiet;
   if (quiet) {
     n_quiet++;
     unlist(p);

@@ -84,7 +84,7 @@ void lwt__port_notify(const struct lwt__port *port);
 void lwt__port_again(const struct lwt__port *port);
 /* Whether its events matter to nobody now: then one ends no sleep that is about to
  * begin, and Xen does not look at the port, which takes it as long as a short hypercall.
- * A port that is opened is not quiet. */
+ * A port that is opened is not quiet, nor one that lwt__port_after() waits for. */
 void lwt__port_quiet(struct lwt__port *port, int quiet);
 /* Fulfilled with the count of events when it is more than seen. */
 lwt_xen_count_p *lwt__port_after(struct lwt__port *port, uint64_t seen,

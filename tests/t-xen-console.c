@@ -114,6 +114,27 @@ static void test_printf(void)
   ok(strstr(heard, "bytes of output lost]"), "and told");
 }
 
+/* What is printed while a flow is being closed needs no event, the flow does. */
+static void test_close(void)
+{
+  lwt_t *p;
+
+  fake.step = NULL;
+  n_heard = 0;
+  lwt__console_put("one", 3);
+  p = lwt_flow_close(lwt_xen_console());
+  lwt__console_put("two", 3);
+  ok(lwt_state(p) == LWT_PENDING, "close waits, and others print");
+  lwt__xen_engine.wait(&lwt__xen_engine, fake.now + LWT_MS(1));
+  is_int(fake.listed, 1, "the sleep ends when the reader has read");
+  fake.step = listen_a_little;
+  is_int(lwt_run(p), 0, "and so does close");
+  is_int(n_heard, 6, "with all that was said");
+  lwt__console_put("three", 5);
+  lwt__xen_engine.wait(&lwt__xen_engine, fake.now + LWT_MS(1));
+  is_int(fake.listed, 0, "then nobody needs an event");
+}
+
 static void body(void *env)
 {
   struct lwt_flow *f = lwt_xen_console();
@@ -157,6 +178,7 @@ int main(void)
   test_write();
   test_read();
   test_printf();
+  test_close();
   lwt_set_engine(&lwt__xen_engine);
   r = lwt_test_each_allocation(body, NULL, NULL);
   ok(r.runs && !r.alive && !r.lost, "each of %d allocations may fail", (int)r.runs);
