@@ -84,6 +84,15 @@ happens reason 0
 try "it powers off: its exit status" ends 7
 try "nothing is left of it" is_gone 5
 
+for word in '' -1 'a b' 0x7 256; do
+  start
+  boots 5 >/dev/null
+  echo "$word" >"$FAKE/domains/5/data/exit-status"
+  happens reason 0
+  try "an exit status of '$word' is none: 1" ends 1
+  try "and nothing is left" is_gone 5
+done
+
 start
 boots 5 >/dev/null
 happens reason 3
