@@ -135,6 +135,7 @@ struct net_http_conn {
   uint32_t body_len, body_size;
 
   int keep_alive;
+  int waited; /* between the request and its answer time has passed */
   int head_sent;
   uint64_t body_sent;
 };

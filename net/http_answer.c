@@ -172,7 +172,7 @@ static lwt_t *send_response(struct net_http_conn *c, struct lwt_http_response *r
                                   !c->server->stopping,
                                 .minor = c->head.minor };
   struct lwt_buf *head = r->head;
-  int64_t time = c->request.time;
+  int64_t time = c->waited || c->head.status ? 0 : c->request.time;
 
   net_http_frame_response(r, &f, c->head.method == LWT_HTTP_HEAD,
                           c->server->o.server,
@@ -251,6 +251,7 @@ static void set_failure(struct answer *a)
 {
   struct lwt_http_stats *stats = net_http_stats(a->c);
 
+  a->c->waited = 1;
   stats->handler_errors++;
   switch (a->error.code) {
   case LWT_ETIMEDOUT:
@@ -271,6 +272,7 @@ static lwt_http_response_p *ask(struct net_http_conn *c)
   const struct lwt_http_options *o = &c->server->o;
   lwt_http_response_p *p = o->handler(o->env, &c->request);
 
+  c->waited |= lwt_state(LWT_UNTYPED(p)) == LWT_PENDING;
   return (lwt_http_response_p *)lwt_with_timeout(o->handler_timeout,
                                                  LWT_UNTYPED(p));
 }
@@ -310,6 +312,7 @@ failed:
 
 lwt_t *net_http_answer(struct net_http_conn *c)
 {
+  c->waited = c->request.body_len > 0;
   c->head_sent = 0;
   c->body_sent = 0;
   return LWT_GO(struct answer, answer_step, .c = c);

@@ -58,7 +58,7 @@ struct lwt_http_request {
   const char *body; /* chunks put together; one more byte follows, a NUL */
   size_t body_len;
   struct lwt_addr peer;
-  int64_t time; /* Unix seconds, as in the response's Date; 0: not known */
+  int64_t time; /* when its head had come, in Unix seconds; 0: not known */
 };
 
 /* The value of the first field with this name, in any case; NULL if there is

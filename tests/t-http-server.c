@@ -21,6 +21,8 @@ static void talks(const char *topic, const char *show, const char *const (*table
 /* ---- Exactly -------------------------------------------------------------- */
 
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+#define LATER "Date: Sun, 06 Nov 1994 08:49:39 GMT\r\n"
+#define MINUTE "Date: Sun, 06 Nov 1994 08:50:37 GMT\r\n"
 
 static void exactly(const char *name, const char *script, const char *want)
 {
@@ -55,6 +57,16 @@ static void test_exactly(void)
   exactly("HTTP/1.0", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n{eof}",
           "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" DATE "Server: lwt\r\n"
           "Content-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
+  exactly("an answer that takes its time", LAST("/slow?2000"),
+          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" LATER "Server: lwt\r\n"
+          "Content-Length: 4\r\nConnection: close\r\n\r\nslow");
+  exactly("a body that does", "POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\n{2000}x",
+          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" LATER "Server: lwt\r\n"
+          "Content-Length: 5\r\nConnection: close\r\n\r\nhello");
+  exactly("none that takes its time", "HEAD /slow?60001 HTTP/1.0\r\n\r\n",
+          "HTTP/1.1 503 Service Unavailable\r\n"
+          "Content-Type: text/html; charset=utf-8\r\n" MINUTE "Server: lwt\r\n"
+          "Content-Length: 159\r\nConnection: close\r\n\r\n");
   exactly("a refusal", "GET / HTTP/1.1\r\n\r\n{eof}",
           "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html; charset=utf-8\r\n" DATE
           "Server: lwt\r\nContent-Length: 157\r\nConnection: close\r\n\r\n"
