@@ -11,7 +11,8 @@
 #   go           as long as this does not come, a domain that reboots is not there
 #   fail         or it cannot be made again
 #
-# $FAKE/log is what was asked for.
+# $FAKE/log is what was asked for.  $FAKE/interrupted: a signal that is for all processes
+# of the terminal comes while xl list runs.
 set -u
 domains=$FAKE/domains
 
@@ -114,6 +115,7 @@ id=$(find_domain "$last") || exit 1
 case $command in
   domid) echo "$id" ;;
   list)
+    ! rm "$FAKE/interrupted" 2>/dev/null || kill -HUP $$
     echo "Name                                        ID   Mem VCPUs	State	Time(s)"
     printf '%-40s %5d    16     1     %s       0.1\n' "$(cat "$domains/$id/name")" \
       "$id" "$(cat "$domains/$id/state")"

@@ -192,6 +192,17 @@ start
 boots 5 >/dev/null
 happens reason 2
 looked
+state 5 -b----
+: >"$FAKE/interrupted"
+try "a signal that xl gets, too, while it looks" looked
+try "does not make the domain gone" test -e "$FAKE/domains/5"
+state 5 ---s--
+try "and its end is awaited" ends 0
+
+start
+boots 5 >/dev/null
+happens reason 2
+looked
 state 5 r-----
 looked
 xl destroy 5
