@@ -5,7 +5,7 @@
  * before anybody looks, so what comes while they look is seen in the next turn:
  * no event is lost.  Masked ports never interrupt, but SCHEDOP_poll wakes for them:
  * it returns at once if a listed port is pending, and else for the next event of
- * any port.
+ * any port, but of one listed alone only for its own.
  *
  * A port that nobody needs an event of, as that of a ring which has room, is not listed.
  *
