@@ -30,12 +30,15 @@ find_domain() {
 }
 setting() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$config" | tail -n 1; }
 
+# In one step: others read it.
+set_state() { echo "$2" >"$domains/$1/state.$$" && mv "$domains/$1/state.$$" "$domains/$1/state"; }
+
 make_domain() {
   read -r id <"$FAKE/next"
   echo $((id + 1)) >"$FAKE/next"
   mkdir -p "$domains/$id/data"
   setting name >"$domains/$id/name"
-  echo "$1" >"$domains/$id/state"
+  set_state "$id" "$1"
   echo "$domains/$id/typed" >"$domains/$id/tty"
   mkfifo "$domains/$id/console"
   exec 5<>"$domains/$id/console"
@@ -68,7 +71,7 @@ create() {
     LOG "Domain $id has shut down, reason code $which 0x$which"
     action=$(setting "on_$(echo poweroff reboot suspend crash | cut -d ' ' -f $((which + 1)))")
     letter=$(echo -rsc | cut -c $((which + 1)))
-    echo "---s$letter-" >"$domains/$id/state"
+    set_state "$id" "---s$letter-"
     if [ "$which" = 2 ]; then
       LOG "Domain has suspended."
       LOG "Done. Exiting now"
@@ -121,9 +124,11 @@ case $command in
       "$id" "$(cat "$domains/$id/state")"
     ;;
   console) exec cat "$domains/$id/console" ;;
-  unpause) echo -b---- >"$domains/$id/state" ;;
+  unpause) set_state "$id" -b---- ;;
   shutdown)
     echo "Shutting down domain $id"
+    # it hears of that when it runs
+    while [ "$(cat "$domains/$id/state" 2>/dev/null)" = --p--- ]; do "$SLEEP" 0.02; done
     [ -e "$FAKE/deaf" ] || event reason 0
     ;;
   destroy)

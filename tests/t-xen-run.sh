@@ -11,8 +11,12 @@ export SLEEP
 fake=$(cd "$top_srcdir" && pwd)/tests/fake-xl.sh
 mkdir "$tap_dir/bin"
 for name in xl xenstore-read sleep; do
-  printf '#!/bin/sh\nexec sh -c %s %s "$@"\n' \
-    "'. \"$fake\"'" $name >"$tap_dir/bin/$name"
+  # $FAKE/early: a signal comes before the tool has done anything else
+  cat >"$tap_dir/bin/$name" <<END
+#!/bin/sh
+[ "\$1" != create ] || [ ! -e "\$FAKE/early" ] || kill -TERM \$PPID
+exec sh -c '. "$fake"' $name "\$@"
+END
   chmod +x "$tap_dir/bin/$name"
 done
 PATH=$tap_dir/bin:$PATH
@@ -30,6 +34,7 @@ start() {
   echo 5 >"$FAKE/next"
   : >"$FAKE/log"
   [ -z "${broken-}" ] || : >"$FAKE/no-create"
+  [ -z "${early-}" ] || : >"$FAKE/early"
   exec 8<>"$FAKE/events" 9<>"$FAKE/in"
   sh "$tool" --on=host "$@" "$tap_dir/app.xen.gz" \
     <"$FAKE/in" >"$FAKE/out" 2>"$FAKE/err" 8>&- 9>&- &
@@ -73,7 +78,7 @@ looked() {
   until_ looks
 }
 is_gone() { until_ test ! -e "$FAKE/domains/$1"; }
-state() { echo "$2" >"$FAKE/domains/$1/state"; }
+state() { echo "$2" >"$FAKE/new" && mv "$FAKE/new" "$FAKE/domains/$1/state"; }
 
 start
 try "a domain starts, its console is shown" boots 5
@@ -127,6 +132,16 @@ boots 5 >/dev/null
 kill -TERM $pid
 try "a signal asks the domain" asked 'shutdown 5'
 try "it powers off" ends 0
+
+early=yes
+asked_early() {
+  for n in 1 2 3 4 5 6; do
+    start
+    ends 0 || return
+  done
+}
+try "a signal as soon as there is an xl, six times: they power off" asked_early
+early=''
 
 start
 boots 5 >/dev/null
