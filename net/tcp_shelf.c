@@ -25,7 +25,7 @@ void *net_tcp_shelf_take(struct tcp_shelf *shelf, size_t size)
 
 void net_tcp_shelf_give(struct tcp_shelf *shelf, void *memory)
 {
-  if (shelf->n >= MOST) {
+  if (shelf->n + 1 > MOST) {
     lwt__free(memory);
     return;
   }
