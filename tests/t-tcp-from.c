@@ -76,7 +76,7 @@ static void is_from(struct lwt_addr from, struct lwt_addr to, const char *what)
   ok(from.port ? seen.port == from.port : seen.port >= 1024, "its port: %u", seen.port);
   seen.port = from.port;
   is_str(lwt_addr_format(&seen, got, sizeof got),
-         lwt_addr_format(&from, wanted, sizeof wanted), what);
+         lwt_addr_format(&from, wanted, sizeof wanted), "%s", what);
   if (from.port)
     is_int(code_of(&from, &to), LWT_EADDRINUSE, "no second one");
   lwt_flow_abort(ours);
