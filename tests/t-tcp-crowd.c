@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: ISC
  *
  *   t-tcp-crowd                                      10,000 and 20,000
- *   TCP_CROWD=100000 TCP_CHURN=1000000 t-tcp-crowd   as many (a minute or two)
+ *   TCP_CROWD=100000 TCP_CHURN=1000000 t-tcp-crowd   as many (seconds)
  */
 #include "../net/tcp.h"
 
