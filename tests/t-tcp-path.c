@@ -176,6 +176,22 @@ static void bottleneck(void)
   ok(secs < 4.2 / 0.85, "at least 85 %% of the bandwidth");
   is_int(stats(&p)->tcp_rto, 0, "no timeout");
   ok(stats(&p)->tcp_retransmits < 400, "few are sent again");
+  ok(stats(&p)->tcp_paced > 0, "a window is spread over its round trip");
+  stop(&p);
+}
+
+static void unpaced(void)
+{
+  struct lwt_net_config config = plain;
+  struct lwt_net_link link = { .bandwidth = 20000000, .delay = LWT_MS(20),
+                               .queue = 100000, .drop = 1 };
+  struct path p;
+
+  printf("# the same without pacing\n");
+  config.tcp_without = LWT_NET_TCP_PACING;
+  start(&p, &config, &link);
+  say(&p, transfer(&p, 10000000));
+  is_int(stats(&p)->tcp_paced, 0, "nothing waits but for the window");
   stop(&p);
 }
 
@@ -351,6 +367,7 @@ static void debts(void)
 int main(void)
 {
   bottleneck();
+  unpaced();
   marks();
   losses();
   reordering();
