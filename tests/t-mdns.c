@@ -22,6 +22,7 @@ static int families; /* of the link; the peer is of the last one of them */
 static struct lwt_udp *peer;
 static lwt_t *listening;
 static char heard[2000]; /* "q NAME TYPE", "r NAME TYPE ttl N" ... */
+static char beside[2000]; /* additional records but NSEC: "NAME TYPE ttl N" ... */
 static uint64_t heard_at;
 static unsigned messages, denied; /* the latter as additional records */
 static struct lwt_addr from;
@@ -56,14 +57,18 @@ static void note(const uint8_t *bytes, size_t len)
     to += snprintf(to, room - (size_t)(to - heard), "?%s %u%s; ",
                    net_dns_name_text(&q.name, text, sizeof text), q.type,
                    q.class >> 15 ? " u" : "");
-  while (net_dns_next(&r, &rr) > 0)
+  while (net_dns_next(&r, &rr) > 0) {
+    net_dns_name_text(&rr.name, text, sizeof text);
     if (rr.section != NET_DNS_ADDITIONAL)
       to += snprintf(to, room - (size_t)(to - heard), "%s%s %u %u%s%s; ",
-                     rr.section == NET_DNS_AUTHORITY ? "~" : "",
-                     net_dns_name_text(&rr.name, text, sizeof text), rr.type,
+                     rr.section == NET_DNS_AUTHORITY ? "~" : "", text, rr.type,
                      (unsigned)rr.ttl, rr.class >> 15 ? " f" : "", bits_of(&rr));
     else if (rr.type == NET_DNS_NSEC)
       denied++;
+    else
+      snprintf(beside + strlen(beside), sizeof beside - strlen(beside), "%s %u %u%s; ",
+               text, rr.type, (unsigned)rr.ttl, rr.class >> 15 ? " f" : "");
+  }
 }
 
 struct peering {
@@ -158,7 +163,7 @@ static void say(void)
 /* What comes in this time. */
 static void hears(uint64_t time, const char *want, const char *what)
 {
-  heard[0] = '\0';
+  heard[0] = beside[0] = '\0';
   lwt_test_advance(time);
   is_str(heard, want, "%s", what);
 }
@@ -196,7 +201,7 @@ static int begin_on(int with, uint16_t peer_port)
   mdns[0] = mdns[1] = NULL;
   peer = NULL;
   listening = NULL;
-  heard[0] = renamed_to[0] = '\0';
+  heard[0] = beside[0] = renamed_to[0] = '\0';
   if (error) {
     hub = NULL;
     return error;
@@ -421,6 +426,9 @@ static void services(void)
   say();
   hears(LWT_MS(15), "", "a shared record waits a little");
   hears(LWT_MS(150), "_http._tcp.local 12 4500; ", "and is said");
+  is_str(beside, "My\\032site._http._tcp.local 33 120 f; "
+                 "My\\032site._http._tcp.local 16 4500 f; box.local 1 120 f; ",
+         "with SRV, TXT and addresses");
   compose(0, 0);
   question("_http._tcp.local", NET_DNS_PTR, 0);
   pointer("_http._tcp.local", "My\\032site._http._tcp.local", 3000);
