@@ -1,41 +1,8 @@
 /* t-dhcp.c - DHCP: messages, a client and servers on a hub, in virtual time.
  * SPDX-License-Identifier: ISC
  */
-#define LWT_TEST_SHORT
 #include "../net/dhcp_wire.h"
-#include <lwt-dhcp.h>
-#include <lwt-dns.h>
-#include <lwt-ip.h>
-#include <lwt-net.h>
-#include <lwt/test.h>
-#include <stdlib.h>
-#include <string.h>
-
-static struct lwt_net_hub *hub;
-static struct lwt_stack *client_stack, *server_stack, *other_stack;
-static struct lwt_netif *client_port;
-static struct lwt_dhcp *client;
-static struct lwt_dhcpd *server, *other;
-static int changes;
-
-#define STAT(name) (lwt_dhcp_stats(client)->name)
-#define SERVED(name) (lwt_dhcpd_stats(server)->name)
-
-static struct lwt_addr addr_of(const char *text)
-{
-  struct lwt_addr a = { 0 };
-
-  lwt_addr_parse(&a, text);
-  return a;
-}
-
-static uint32_t ip_of(const char *text)
-{
-  struct lwt_addr a = addr_of(text);
-
-  return (uint32_t)a.ip[0] << 24 | (uint32_t)a.ip[1] << 16 | (uint32_t)a.ip[2] << 8 |
-         a.ip[3];
-}
+#include "dhcplab.h"
 
 /* ---- Messages -------------------------------------------------------------- */
 
@@ -120,139 +87,6 @@ static void options(void)
 }
 
 /* ---- A client and a server ------------------------------------------------- */
-
-static struct lwt_stack *stack_at(const char *text, struct lwt_netif **port)
-{
-  struct lwt_net_config c = { .prefix = 24 };
-  struct lwt_netif *p;
-  struct lwt_stack *stack = NULL;
-
-  if (text)
-    c.addr = addr_of(text);
-  strcpy((char *)c.secret, text ? text : "client");
-  if (lwt_net_hub_port(hub, NULL, &p))
-    return NULL;
-  if (lwt_net_stack_new(p, &c, &stack))
-    lwt_drop(p->ops->close(p));
-  else if (port)
-    *port = p;
-  return stack;
-}
-
-static void changed(void *env, struct lwt_dhcp *dhcp, enum lwt_dhcp_state state)
-{
-  (void)env, (void)dhcp;
-  changes += state == LWT_DHCP_BOUND;
-}
-
-static struct lwt_dhcpd_config pool(const char *first, const char *last)
-{
-  struct lwt_dhcpd_config c = { .first = addr_of(first), .last = addr_of(last),
-                                .router = addr_of("10.0.0.1"), .n_dns = 1,
-                                .domain = "example.org", .lease = 1000 };
-
-  c.dns[0] = addr_of("10.0.0.53");
-  return c;
-}
-
-static int begin_on(const struct lwt_net_link *link)
-{
-  struct lwt_net_hub_config h = { .link = { .delay = LWT_MS(1) }, .seed = 7 };
-
-  if (link)
-    h.link = *link;
-  client_stack = server_stack = other_stack = NULL;
-  client = NULL;
-  server = other = NULL;
-  hub = NULL;
-  changes = 0;
-  if (lwt_net_hub_new(&h, &hub))
-    return LWT_ENOMEM;
-  client_stack = stack_at(NULL, &client_port);
-  server_stack = stack_at("10.0.0.1", NULL);
-  return client_stack && server_stack ? 0 : LWT_ENOMEM;
-}
-
-static int serve(const char *first, const char *last)
-{
-  struct lwt_dhcpd_config c = pool(first, last);
-
-  return lwt_dhcpd_start(server_stack, 2, &c, &server);
-}
-
-static int start_after(const char *previous)
-{
-  struct lwt_dhcp_config c = { .hostname = "tester", .changed = changed };
-
-  if (previous)
-    c.previous = addr_of(previous);
-  return lwt_dhcp_start(client_stack, 2, &c, &client);
-}
-
-static int start(void)
-{
-  return start_after(NULL);
-}
-
-static lwt_t *quiet(void *env, struct lwt_error error)
-{
-  (void)env, (void)error;
-  return lwt_return(NULL);
-}
-
-static void done(void)
-{
-  if (client)
-    lwt_async(lwt_catch(lwt_dhcp_stop(client), quiet, NULL));
-  lwt_test_advance(LWT_S(3));
-  lwt_dhcpd_stop(server);
-  lwt_dhcpd_stop(other);
-  if (client_stack)
-    lwt_async(lwt_catch(lwt_stack_close(client_stack), quiet, NULL));
-  if (server_stack)
-    lwt_async(lwt_catch(lwt_stack_close(server_stack), quiet, NULL));
-  if (other_stack)
-    lwt_async(lwt_catch(lwt_stack_close(other_stack), quiet, NULL));
-  if (hub)
-    lwt_net_hub_free(hub);
-  lwt_test_advance(LWT_S(10));
-}
-
-/* "address/prefix via router", as the stack has it. */
-static const char *configured(void)
-{
-  static char text[200];
-  char one[LWT_ADDR_TEXT];
-  struct lwt_ip_address addrs[4];
-  struct lwt_ip_route routes[16];
-  size_t i, n = lwt_ip_addresses(client_stack, 2, addrs, 4);
-
-  strcpy(text, n ? "" : "none");
-  for (i = 0; i < n && i < 4; i++)
-    if (addrs[i].addr.family == 4)
-      sprintf(text + strlen(text), "%s%s/%u", i ? " " : "",
-              lwt_addr_format(&addrs[i].addr, one, sizeof one), addrs[i].prefix);
-  n = lwt_ip_routes(client_stack, routes, 16);
-  for (i = 0; i < n && i < 16; i++)
-    if (!routes[i].prefix && routes[i].dst.family == 4)
-      sprintf(text + strlen(text), " via %s",
-              lwt_addr_format(&routes[i].gateway, one, sizeof one));
-  return text;
-}
-
-/* What a dump says: of the client, or of the stack's resolver. */
-static const char *told(int dns)
-{
-  static char text[1000];
-  FILE *out = fmemopen(text, sizeof text, "w");
-
-  if (dns)
-    lwt_dns_dump(lwt_net_dns(client_stack), out);
-  else
-    lwt_dhcp_dump(client, out);
-  fclose(out);
-  return text;
-}
 
 static void acquires(void)
 {
@@ -455,7 +289,8 @@ LWT_STEP hostile_step(struct lwt_frame *frame)
   lwt_end(h);
 }
 
-static void against(const struct net_dhcp *reply, const char *what)
+/* A server that says this, whatever it is asked, and a client. */
+static lwt_t *start_with(const struct net_dhcp *reply)
 {
   const struct lwt_addr any = { .family = 4, .port = 67 };
   const struct lwt_ip_udp_options on = { .interface = 2 };
@@ -463,9 +298,17 @@ static void against(const struct net_dhcp *reply, const char *what)
 
   begin_on(NULL);
   hostile_reply = *reply;
-  is_int(lwt_ip_udp_open(server_stack, &any, &on, &hostile_udp), 0, "a hostile server");
+  is_int(lwt_ip_udp_open(server_stack, &any, &on, &hostile_udp), 0,
+         "a server that is told what to say");
   p = LWT_GO(struct hostile, hostile_step);
   start();
+  return p;
+}
+
+static void against(const struct net_dhcp *reply, const char *what)
+{
+  lwt_t *p = start_with(reply);
+
   lwt_test_advance(LWT_S(600));
   ok(lwt_dhcp_state(client) != LWT_DHCP_BOUND, "%s: no lease", what);
   ok(STAT(discovers) + STAT(requests) < 60, "%s: not asked too often", what);
@@ -508,6 +351,55 @@ static void hostile(void)
   bad = good;
   bad.type = NET_DHCP_OFFER;
   against(&bad, "nothing but offers");
+}
+
+/* "to/prefix via router", each route that has one. */
+static const char *routes(void)
+{
+  static char text[400];
+  char dst[LWT_ADDR_TEXT], gateway[LWT_ADDR_TEXT];
+  struct lwt_ip_route list[16];
+  size_t i, n = lwt_ip_routes(client_stack, list, 16);
+
+  text[0] = '\0';
+  for (i = 0; i < n && i < 16; i++)
+    if (list[i].gateway.family)
+      sprintf(text + strlen(text), "%s%s/%u via %s", text[0] ? ", " : "",
+              lwt_addr_format(&list[i].dst, dst, sizeof dst), list[i].prefix,
+              lwt_addr_format(&list[i].gateway, gateway, sizeof gateway));
+  return text;
+}
+
+static void routed(const struct net_dhcp *reply, const char *want, const char *what)
+{
+  lwt_t *p = start_with(reply);
+
+  lwt_test_advance(LWT_S(20));
+  is_int(lwt_dhcp_state(client), LWT_DHCP_BOUND, "a lease");
+  is_str(routes(), want, "%s", what);
+  lwt_drop(p);
+  lwt_udp_close(hostile_udp);
+  done();
+}
+
+/* RFC 3442: where there are classless routes, the router option does not count. */
+static void classless(void)
+{
+  struct net_dhcp m = { .yiaddr = ip_of("10.0.0.9"), .server = ip_of("10.0.0.1"),
+                        .lease = 1000, .has_lease = 1, .mask = 0xffffff00,
+                        .n_routers = 1, .routers = { ip_of("10.0.0.1") } };
+
+  routed(&m, "0.0.0.0/0 via 10.0.0.1", "a router");
+  m.n_routes = 2;
+  m.routes[0].gateway = ip_of("10.0.0.2");
+  m.routes[1].dst = ip_of("172.16.0.0");
+  m.routes[1].gateway = ip_of("10.0.0.3");
+  m.routes[1].prefix = 12;
+  routed(&m, "172.16.0.0/12 via 10.0.0.3, 0.0.0.0/0 via 10.0.0.2",
+         "classless routes, and not the router");
+  m.n_routes = 1;
+  m.routes[0] = m.routes[1];
+  routed(&m, "172.16.0.0/12 via 10.0.0.3", "not even if none is a default route");
 }
 
 /* Who renews is told that the address is another's. */
@@ -577,6 +469,32 @@ static void reboot_refused(void)
   lwt_test_advance(LWT_S(20));
   is_str(configured(), "10.0.0.100/24 via 10.0.0.1", "another one");
   ok(STAT(reboots) == 1 && STAT(discovers) == 1, "after one question");
+  done();
+}
+
+/* One client has the address that another one comes back for. */
+static void reboot_of_another(void)
+{
+  const struct lwt_dhcp_config c = { .previous = addr_of("10.0.0.100") };
+  struct lwt_dhcp_lease lease;
+  struct lwt_dhcp *second = NULL;
+
+  begin_on(NULL);
+  serve("10.0.0.100", "10.0.0.110");
+  start();
+  lwt_test_advance(LWT_S(20));
+  other_stack = stack_at(NULL, NULL);
+  is_int(lwt_dhcp_start(other_stack, 2, &c, &second), 0, "a second client");
+  lwt_test_advance(LWT_MS(100));
+  is_int(SERVED(naks), 1, "who asks for another's address is refused");
+  is_int(lwt_dhcp_stats(second)->naks, 1, "and hears it");
+  lwt_test_advance(LWT_S(30));
+  is_int(SERVED(naks), 1, "once");
+  is_int(lwt_dhcp_lease(second, &lease), 0, "it has a lease");
+  ok(lease.addr.ip[3] == 101, "of another address");
+  is_str(configured(), "10.0.0.100/24 via 10.0.0.1", "the first keeps its own");
+  is_int(STAT(naks), 0, "what was said to the other is not for it");
+  lwt_async(lwt_dhcp_stop(second));
   done();
 }
 
@@ -685,9 +603,10 @@ static void memory(void)
 static const struct lwt_test tests[] = {
   LWT_TEST(messages), LWT_TEST(options), LWT_TEST(acquires), LWT_TEST(server_gone),
   LWT_TEST(rebinds), LWT_TEST(refused), LWT_TEST(conflict), LWT_TEST(two_servers),
-  LWT_TEST(lossy), LWT_TEST(exhausted), LWT_TEST(hostile), LWT_TEST(reboots),
-  LWT_TEST(reboot_refused), LWT_TEST(reboot_unknown), LWT_TEST(reboot_conflict),
-  LWT_TEST(names), LWT_TEST_MEMORY(memory), LWT_TEST_MEMORY(memory_reboot)
+  LWT_TEST(lossy), LWT_TEST(exhausted), LWT_TEST(hostile), LWT_TEST(classless),
+  LWT_TEST(reboots), LWT_TEST(reboot_refused), LWT_TEST(reboot_of_another),
+  LWT_TEST(reboot_unknown), LWT_TEST(reboot_conflict), LWT_TEST(names),
+  LWT_TEST_MEMORY(memory), LWT_TEST_MEMORY(memory_reboot)
 };
 
 int main(int argc, char **argv)
