@@ -3,34 +3,10 @@
  * page.
  * SPDX-License-Identifier: ISC
  */
+#include "counted.h"
 #include "tcplab.h"
 
 enum { MANY = 10000, HALF_OPEN = 100000, HELD = 500 };
-
-/* ---- Memory ------------------------------------------------------------ */
-
-static uint64_t in_use;
-
-static void *counted(size_t size)
-{
-  size_t *p = malloc(size + 16);
-
-  if (!p)
-    return NULL;
-  *p = size;
-  in_use += size;
-  return p + 2;
-}
-
-static void release(void *p)
-{
-  size_t *at = p;
-
-  if (p) {
-    in_use -= at[-2];
-    free(at - 2);
-  }
-}
 
 /* ---- The good client --------------------------------------------------- */
 

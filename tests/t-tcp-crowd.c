@@ -6,6 +6,7 @@
  *   TCP_CROWD=100000 TCP_CHURN=1000000 t-tcp-crowd   as many (seconds)
  */
 #include "../net/tcp.h"
+#include "counted.h"
 
 #define LWT_TEST_SHORT
 #include <lwt/engine.h>
@@ -14,29 +15,6 @@
 #include <string.h>
 
 enum { PORTS = 5, PER_PORT = 25000, BOUND = 1800 };
-
-static uint64_t in_use; /* bytes allocated */
-
-static void *counted(size_t size)
-{
-  size_t *p = malloc(size + 16);
-
-  if (!p)
-    return NULL;
-  *p = size;
-  in_use += size;
-  return p + 2;
-}
-
-static void release(void *p)
-{
-  size_t *at = p;
-
-  if (!p)
-    return;
-  in_use -= at[-2];
-  free(at - 2);
-}
 
 struct lab {
   struct lwt_virtual clock;
