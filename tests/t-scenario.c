@@ -8,10 +8,10 @@
  *
  * A seed decides everything: one to three hubs in a line with a router between two,
  * their links (loss to 30 %, reordering, duplicates, corruption, delays of 0.1 ms to
- * 2 s, 10 kbit/s to 10 Gbit/s), the stacks' limits and options, who sends what to
- * whom, and the mischief meanwhile: other links, links that are dead for a while,
- * other MTUs of a router, clocks that jump, hosts that vanish without a word
- * and come back with the same address.
+ * 2 s, 10 kbit/s to 10 Gbit/s, queues that mark), the stacks' limits and options (ECN
+ * among them), who sends what to whom, and the mischief meanwhile: other links, links
+ * that are dead for a while, other MTUs of a router, clocks that jump, hosts that vanish
+ * without a word and come back with the same address.
  *
  * Every byte that arrives is the right one.  A connection is complete on both sides
  * or ends in an error; without a host that vanished only the connection's own time
@@ -122,12 +122,14 @@ static void add_routes(struct scenario *s, struct lwt_stack *stack, int left, in
   }
 }
 
+/* Half of the stacks ask for ECN: a bit of the secret, which was drawn anyway. */
 static struct lwt_net_config some_config(void)
 {
   struct lwt_net_config config = { .prefix = 24 };
   uint64_t secret = rng();
 
   memcpy(config.secret, &secret, sizeof secret);
+  config.tcp_with = secret >> 63 ? LWT_NET_TCP_ECN : 0;
   config.tcp_user_timeout = USER_TIMEOUT;
   config.tcp_connect_timeout = USER_TIMEOUT;
   config.tcp_time_wait = LWT_S(60);
@@ -167,8 +169,18 @@ static void vanish(struct host *h)
 
 /* ---- Mischief --------------------------------------------------------------------- */
 
+/* 10 kbit/s and twice that each time; at the top, 10 Gbit/s. */
+static uint64_t random_bandwidth(void)
+{
+  enum { STEPS = 20 };
+  uint64_t step = rng_below(STEPS);
+
+  return step == STEPS - 1 ? 10000000000u : (uint64_t)10000 << step;
+}
+
 /* Of the hubs of a line one corrupts: two bits that were flipped on the way may have
- * the same checksum as before. */
+ * the same checksum as before.  Half of the queues mark packets of ECN when some
+ * bytes wait. */
 static struct lwt_net_link random_link(const struct scenario *s, int hub)
 {
   struct lwt_net_link link = { 0 };
@@ -189,8 +201,9 @@ static struct lwt_net_link random_link(const struct scenario *s, int hub)
   if (one_in(2))
     link.reorder_delay = rng_below(LWT_MS(100));
   if (one_in(3)) {
-    link.bandwidth = (uint64_t)10000 << rng_below(20); /* to 5 Gbit/s */
+    link.bandwidth = random_bandwidth();
     link.queue = 20000 + (uint32_t)rng_below(200000);
+    link.mark = link.queue & 1 ? 1 + link.queue % 5000 : 0;
   }
   return link;
 }
