@@ -219,17 +219,22 @@ void net_neighbour_confirm(struct neighbour *n)
 
 /* ---- The cache --------------------------------------------------------- */
 
-/* The one that was used longest ago, of those that nobody waits for. */
-static struct neighbour *oldest(struct net_neighbours *t)
+/* The one that was used longest ago, of those that nobody waits for; NULL also if half
+ * of the cache is waited for: strangers who make us answer many that are not there push
+ * out no more than the other half. */
+static struct neighbour *oldest(struct net_neighbours *t, uint32_t max)
 {
   struct neighbour *n, *found = NULL;
+  uint32_t open = 0;
   size_t i;
 
   for (i = 0; i < BUCKETS; i++)
     for (n = t->bucket[i]; n; n = n->next)
-      if (!n->waiting && (!found || n->last < found->last))
+      if (n->waiting)
+        open++;
+      else if (!found || n->last < found->last)
         found = n;
-  return found;
+  return open < max - max / 2 ? found : NULL;
 }
 
 /* One that did not answer, and is only there because it might. */
@@ -255,7 +260,7 @@ static struct neighbour *make(struct net_if *nif, const struct lwt_addr *ip, int
   if (t->count >= s->config.max_neighbours && (n = given_up(t, s->now)))
     forget(n);
   if (t->count >= s->config.max_neighbours) {
-    n = eager ? oldest(t) : NULL;
+    n = eager ? oldest(t, s->config.max_neighbours) : NULL;
     if (!n) {
       s->stats.arp_table_full++;
       return NULL;

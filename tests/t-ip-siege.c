@@ -186,6 +186,29 @@ static void neighbours(const char *what, int family)
   end();
 }
 
+/* Who is not known has to be asked for before it is answered. */
+static void pings(const char *what, int family)
+{
+  uint8_t m[8] = { 128 };
+  uint32_t i;
+
+  begin(what);
+  for (i = 0; i < packets; i++) {
+    if (family == 4)
+      lab_icmp(somebody4(i), "10.0.0.2", 8, 0, 0, NULL, 0);
+    else
+      lab6_icmp(somebody6(i), "2001:db8::1", 64, m, sizeof m);
+    inject();
+    look(i);
+  }
+  ok(interface()->neighbours->count <= NEIGHBOURS, "max_neighbours");
+  ok(packets <= NEIGHBOURS || STAT(arp_table_full) > 0, "%u answers had no room, counted",
+     (unsigned)STAT(arp_table_full));
+  ok(most < NEIGHBOURS * (2 * PAGE + KEPT), "%u KiB of memory",
+     (unsigned)(most >> 10));
+  end();
+}
+
 /* First fragments of different datagrams, of both families in turn. */
 static void first_fragments(void)
 {
@@ -268,6 +291,8 @@ int main(void)
   lwt_set_allocator(counted, release);
   neighbours("ARP requests from other hosts", 4);
   neighbours("neighbour solicitations from other hosts", 6);
+  pings("pings from hosts that are not there", 4);
+  pings("pings from hosts that are not there, IPv6", 6);
   first_fragments();
   overlaps();
   ok(!lwt_cleanup() && !in_use, "nothing is left at the end");
