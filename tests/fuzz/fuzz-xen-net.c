@@ -12,29 +12,11 @@
  *     tests/fuzz/fuzz-xen-net.c lwt-xen/[a-z]*.c lwt/[a-z]*.c lwt/fiber_x86_64.S
  */
 #include "../fakenet.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static struct {
-  const uint8_t *at, *end;
-} in;
 static uint8_t frame[9000];
-
-static uint8_t byte(void)
-{
-  return in.at < in.end ? *in.at++ : 0;
-}
-
-static void check(int right)
-{
-  if (!right)
-    abort();
-}
-
-static int run(lwt_t *p)
-{
-  return lwt_run_value(p, NULL).code;
-}
 
 /* Only what is about to be published: the rest of a ring is the frontend's. */
 static void evil(void)
