@@ -19,6 +19,8 @@ static struct {
   struct {
     char path[64], value[64];
     size_t len;
+    char permissions[16];
+    size_t n_permissions;
   } node[64];
   char token[64]; /* of the last watch */
   struct {
@@ -26,6 +28,9 @@ static struct {
   } watch[16];
   char in[8192], out[65536];
   size_t n_in, n_out;
+  char id[24];    /* of a transaction; empty: 99 */
+  unsigned wrong; /* added to the type of the answer to a read */
+  uint32_t tx;    /* that was ended last */
 } store = { .pace = 4096 };
 
 static void store_send(uint32_t type, uint32_t id, uint32_t tx, const void *bytes,
@@ -85,6 +90,9 @@ static int store_find(const char *path, int make)
   for (i = 0; make && i < 64; i++)
     if (!store.node[i].path[0]) {
       store_copy(store.node[i].path, path);
+      store.node[i].n_permissions = 0;
+      store.node[i].len = 0;
+      store.node[i].value[0] = '\0';
       return i;
     }
   return -1;
@@ -141,6 +149,41 @@ static void store_unwatch(const char *token)
   store.unwatched++;
 }
 
+/* Who may do what, as a new node has it from the one above. */
+static void store_permissions(const struct xsd_sockmsg *h, int i)
+{
+  if (store.node[i].n_permissions)
+    store_send(h->type, h->req_id, h->tx_id, store.node[i].permissions,
+               store.node[i].n_permissions);
+  else
+    store_send(h->type, h->req_id, h->tx_id, "n0", 3);
+}
+
+static const char *store_permit(int i, const char *permissions, size_t len)
+{
+  if (!len || len > sizeof store.node[i].permissions || permissions[len - 1])
+    return "EINVAL";
+  memcpy(store.node[i].permissions, permissions, len);
+  store.node[i].n_permissions = len;
+  return NULL;
+}
+
+static void store_domain(const struct xsd_sockmsg *h, const char *domain)
+{
+  char path[40];
+  int n = snprintf(path, sizeof path, "/local/domain/%s", domain);
+
+  store_send(h->type, h->req_id, h->tx_id, path, (size_t)n + 1);
+}
+
+/* The answer is there already. */
+static int store_answers(uint32_t type)
+{
+  return type == XS_READ || type == XS_DIRECTORY || type == XS_DIRECTORY_PART ||
+         type == XS_TRANSACTION_START || type == XS_GET_PERMS ||
+         type == XS_GET_DOMAIN_PATH;
+}
+
 /* The devices of one kind; other directories are too long for one answer. */
 static const char *store_directory(const struct xsd_sockmsg *h, const char *path)
 {
@@ -177,8 +220,18 @@ static void store_answer(const struct xsd_sockmsg *h, const char *p)
     if (i < 0)
       error = "ENOENT";
     else
-      store_send(h->type, h->req_id, h->tx_id, store.node[i].value, store.node[i].len);
+      store_send(h->type + store.wrong, h->req_id, h->tx_id, store.node[i].value,
+                 store.node[i].len);
     break;
+  case XS_MKDIR: store_find(p, 1); break;
+  case XS_GET_PERMS:
+    if (i < 0)
+      error = "ENOENT";
+    else
+      store_permissions(h, i);
+    break;
+  case XS_SET_PERMS: error = i < 0 ? "ENOENT" : store_permit(i, rest, len); break;
+  case XS_GET_DOMAIN_PATH: store_domain(h, p); break;
   case XS_DIRECTORY: error = store_directory(h, p); break;
   case XS_DIRECTORY_PART: store_part(h, rest); break;
   case XS_WRITE: store_write(p, rest, len); break;
@@ -192,7 +245,10 @@ static void store_answer(const struct xsd_sockmsg *h, const char *p)
   case XS_UNWATCH: store_unwatch(rest); break;
   case XS_TRANSACTION_START:
     store.started++;
-    store_send(h->type, h->req_id, 0, "99", 3);
+    if (store.id[0])
+      store_send(h->type, h->req_id, 0, store.id, strlen(store.id) + 1);
+    else
+      store_send(h->type, h->req_id, 0, "99", 3);
     break;
   case XS_TRANSACTION_END:
     if (*p == 'F')
@@ -201,13 +257,13 @@ static void store_answer(const struct xsd_sockmsg *h, const char *p)
       error = "EAGAIN";
     store.refuse -= store.refuse && *p == 'T';
     store.ended++;
+    store.tx = h->tx_id;
     break;
   default: error = "ENOSYS";
   }
   if (error)
     store_send(XS_ERROR, h->req_id, h->tx_id, error, strlen(error) + 1);
-  else if (h->type != XS_READ && h->type != XS_DIRECTORY_PART &&
-           h->type != XS_TRANSACTION_START && h->type != XS_DIRECTORY)
+  else if (!store_answers(h->type))
     store_send(h->type, h->req_id, h->tx_id, "OK", 3);
   if (h->type == XS_WATCH)
     store_event(p);

@@ -45,6 +45,38 @@ static void test_operations(void)
   is_int(code(lwt_xs_write(0, "data/a", path, 4096)), LWT_EMSGSIZE, "a value too long");
 }
 
+/* Text, or NULs inside. */
+static int is_value(lwt_xs_value_p *p, const char *want, size_t len,
+                    const char *what)
+{
+  struct lwt_xs_value *v = get(p);
+  int right = v && v->len == len && !memcmp(v->bytes, want, len) && !v->bytes[len] &&
+              !v->bytes[len + 1];
+
+  ok(right, "%s", what);
+  lwt_xs_free(v);
+  return right;
+}
+
+static void test_rights(void)
+{
+  is_int(code(lwt_xs_mkdir(0, "data/dir")), 0, "mkdir");
+  is_value(lwt_xs_read(0, "data/dir"), "", 0, "an empty node");
+  is_value(lwt_xs_permissions(0, "data/dir"), "n0", 3, "with permissions");
+  is_int(code(lwt_xs_set_permissions(0, "data/dir", "n5\0r3", 6)), 0, "others are set");
+  is_value(lwt_xs_permissions(0, "data/dir"), "n5\0r3", 6, "which are then there");
+  is_int(code(lwt_xs_set_permissions(0, "data/dir", "n5", 2)), LWT_EINVAL,
+         "without their NUL xenstored does not want them");
+  is_value(lwt_xs_permissions(0, "data/dir"), "n5\0r3", 6, "and nothing has changed");
+  is_int(code(lwt_xs_set_permissions(0, "data/none", "n5", 3)), LWT_ENOENT,
+         "nor of what is not there");
+  is_int(code((lwt_t *)lwt_xs_permissions(0, "data/none")), LWT_ENOENT, "that has none");
+  is_int(code(lwt_xs_mkdir(0, "")), LWT_EINVAL, "mkdir without a path");
+  is_int(code(lwt_xs_rm(0, "data/dir")), 0, "rm");
+  is_value(lwt_xs_domain_path(0), "/local/domain/0", 16, "the path of domain 0");
+  is_value(lwt_xs_domain_path(65535), "/local/domain/65535", 20, "and of the last");
+}
+
 static void test_queue(void)
 {
   lwt_t *ps[257];
@@ -97,6 +129,35 @@ static void test_transactions(void)
   is_int(store.started, store.ended, "one that is cancelled, too");
 }
 
+/* By hand: begun, ended either way. */
+static void test_end(void)
+{
+  static const char *const wrong[] = { "abc", "0", "4294967296", "4294967297",
+                                       "7x",  " " };
+  unsigned ended = store.ended, aborted = store.aborted;
+  void *tx = NULL;
+  size_t i;
+
+  is_int(lwt_run_value((lwt_t *)lwt_xs_start(), &tx).code, 0, "a transaction begins");
+  is_int((intmax_t)(uintptr_t)tx, 99, "its number");
+  is_int(code(lwt_xs_end((uint32_t)(uintptr_t)tx, 1)), 0, "it is committed");
+  ok(store.ended == ended + 1 && store.aborted == aborted && store.tx == 99, "that one");
+  strcpy(store.id, "4294967295");
+  is_int(lwt_run_value((lwt_t *)lwt_xs_start(), &tx).code, 0, "the largest number");
+  is_int(code(lwt_xs_end((uint32_t)(uintptr_t)tx, 0)), 0, "it is given up");
+  ok(store.ended == ended + 2 && store.aborted == aborted + 1 && store.tx == UINT32_MAX,
+     "that one");
+  store.refuse = 1;
+  is_int(code(lwt_xs_end(99, 1)), LWT_EAGAIN, "one that does not go through");
+  for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    strcpy(store.id, wrong[i]);
+    is_int(code((lwt_t *)lwt_xs_start()), LWT_EPROTO, "'%s' is no transaction", wrong[i]);
+  }
+  store.id[0] = '\0';
+  store.started = store.ended; /* what none is is not ended */
+  is_int(code(lwt_xs_write_text(0, "data/x", "x")), 0, "all else goes on");
+}
+
 static void test_watches(void)
 {
   struct lwt_xs_watch *w;
@@ -118,6 +179,15 @@ static void test_watches(void)
   v = get(next);
   ok(v != NULL, "fires again");
   lwt_xs_free(v);
+  next = lwt_xs_watch_next(w);
+  store_send(XS_WATCH_EVENT, 0, 0, "data/w", 6);
+  store_send(XS_WATCH_EVENT, 0, 0, "", 0);
+  store_event_to("", "data/w");
+  store_event_to("nobody", "data/w");
+  code(lwt_xs_write_text(0, "data/x", "x"));
+  ok(lwt_state((lwt_t *)next) == LWT_PENDING,
+     "events without a NUL, of no token and of another's are ignored");
+  lwt_drop((lwt_t *)next);
   for (i = 0; i < 50; i++)
     code(lwt_xs_write_text(0, "data/w", "1"));
   for (i = 0; lwt_state((lwt_t *)(next = lwt_xs_watch_next(w))) == LWT_FULFILLED; i++)
@@ -303,12 +373,24 @@ static void test_exit(void)
 static int test_hostile(const char *how)
 {
   struct xsd_sockmsg h = { XS_READ, 12345, 0, 4 };
-  lwt_t *p = (lwt_t *)lwt_xs_read(0, "data/a");
+  lwt_t *p = (lwt_t *)lwt_xs_read(0, "data/x");
 
   store.deaf = 1;
+  if (!strcmp(how, "request index"))
+    fake_store->req_cons = fake_store->req_prod + 1;
+  else if (!strcmp(how, "far request index"))
+    fake_store->req_cons = fake_store->req_prod - 1025;
   lwt__events_scan();
   if (!strcmp(how, "index")) {
     fake_store->rsp_prod = fake_store->rsp_cons + 1025;
+  } else if (!strcmp(how, "index that goes back")) {
+    fake_store->rsp_prod = fake_store->rsp_cons - 1;
+  } else if (!strcmp(how, "type")) {
+    store.deaf = 0;
+    store.wrong = XS_WRITE - XS_READ;
+    fake_store_step();
+  } else if (strstr(how, "request")) {
+    ok(lwt_state(p) == LWT_REJECTED, "nothing is sent");
   } else {
     if (!strcmp(how, "length"))
       h.len = 5000;
@@ -355,12 +437,16 @@ int main(void)
   fake.now = LWT_S(1);
   fake.step = fake_store_step;
   test_operations();
+  test_rights();
   test_queue();
   test_transactions();
+  test_end();
   test_watches();
   store.pace = 1;
   test_operations();
+  test_rights();
   test_transactions();
+  test_end();
   store.pace = 4096;
   r = lwt_test_each_allocation(everything, NULL, NULL);
   ok(r.runs && !r.alive && !r.lost, "each of %d allocations may fail", (int)r.runs);
@@ -372,6 +458,10 @@ int main(void)
   test_exit();
   test_hostile("unasked");
   is_int(in_a_process("index"), 0, "an impossible index");
+  is_int(in_a_process("index that goes back"), 0, "an index that goes back");
+  is_int(in_a_process("request index"), 0, "requests taken that were not made");
+  is_int(in_a_process("far request index"), 0, "more requests than the ring has room");
+  is_int(in_a_process("type"), 0, "an answer to another operation");
   test_hostile("length");
   is_int(lwt_live(), 0, "no promise is left");
   return lwt_test_done();

@@ -11,6 +11,7 @@ struct test {
   struct lwt_xs_watch *watch;
   struct lwt_error error;
   uint64_t n;
+  uint32_t tx;
   char path[32];
 };
 
@@ -65,6 +66,29 @@ LWT_STEP test_step(struct lwt_frame *frame)
   check(t->error.code == LWT_ENOENT, "what is not there is ENOENT");
   lwt_await_error(t, &t->error, lwt_xs_write_text(0, "/local/domain/0/name", "x"));
   check(t->error.code == LWT_EACCES, "what is dom0's is EACCES");
+  lwt_await(t, &t->value, lwt_xs_domain_path(0));
+  check(!strcmp(t->value->bytes, "/local/domain/0"), "the path of a domain");
+  lwt_xs_free(t->value);
+  lwt_await(t, &t->value, lwt_xs_permissions(0, "data/a"));
+  snprintf(t->path, sizeof t->path, "%s", t->value->bytes); /* who owns it: we */
+  check(t->value->len > 2 && t->path[0] == 'n', "permissions: %s", t->path);
+  lwt_xs_free(t->value);
+  t->n = strlen(t->path) + 1;
+  memcpy(t->path + t->n, "r0", 3);
+  lwt_await(t, lwt_xs_set_permissions(0, "data/a", t->path, t->n + 3));
+  lwt_await(t, &t->value, lwt_xs_permissions(0, "data/a"));
+  check(t->value->len == t->n + 3 && !memcmp(t->value->bytes, t->path, t->n + 3),
+        "others are set");
+  lwt_xs_free(t->value);
+  for (t->n = 0; t->n < 2; t->n++) {
+    lwt_await(t, &t->tx, lwt_xs_start());
+    lwt_await(t, lwt_xs_write_text(t->tx, "data/a/b", "in a transaction"));
+    lwt_await(t, lwt_xs_end(t->tx, (int)t->n));
+    lwt_await(t, &t->value, lwt_xs_read(0, "data/a/b"));
+    check(strcmp(t->value->bytes, t->n ? "in a transaction" : "hello") == 0,
+          t->n ? "one that is committed" : "a transaction given up changes nothing");
+    lwt_xs_free(t->value);
+  }
   lwt_await(t, lwt_xs_rm(0, "data/a"));
   lwt_await_error(t, &t->error, lwt_xs_read(0, "data/a/b"));
   check(t->error.code == LWT_ENOENT, "rm takes all below it");
