@@ -35,6 +35,15 @@ with_symbols() {
     "$top_srcdir/examples/www.c" "$top_srcdir/examples/insecure.c" \
     "$top_srcdir/examples/unleased.c" -llwt-xen-printf -o "$tap_dir/www.elf"
 }
+# RDTSCP: an emulated processor reports it so that Xen cannot handle it.  STI: all events
+# are polled for; there is nobody to take an interrupt.
+instructions() {
+  objdump -d "$tap_dir/www.elf" | awk -F '\t' '
+    $3 ~ /^rdtsc( |$)/ { clock = 1 }
+    $3 ~ /^(rdtscp|sti)( |$)/ { print; wrong = 1 }
+    END { exit !clock || wrong }
+  '
+}
 
 # https, with the system's BearSSL.
 with_tls() {
@@ -58,6 +67,7 @@ else
 fi
 try "and with symbols" with_symbols
 try "what a program does not use is not linked: gateway, hub, names, DHCP, traces" without
+try "the clock is RDTSC, never RDTSCP, and interrupts stay off" instructions
 if nm "$top_builddir/liblwt-xen.a" 2>/dev/null | grep -q lwt_tls_listen; then
   try "www with TLS is an image" with_tls
 else
