@@ -11,8 +11,9 @@
 #   go           as long as this does not come, a domain that reboots is not there
 #   fail         or it cannot be made again
 #
-# $FAKE/log is what was asked for.  $FAKE/interrupted: a signal that is for all processes
-# of the terminal comes while xl list runs.
+# $FAKE/log is what was asked for, config the configuration of the domain.
+# $FAKE/interrupted: a signal that is for all processes of the terminal comes while xl
+# list runs.
 set -u
 domains=$FAKE/domains
 
@@ -47,6 +48,7 @@ make_domain() {
 
 create() {
   for config; do :; done
+  cp "$config" "$FAKE/config"
   exec 4<>"$FAKE/events"
   if [ -e "$FAKE/no-create" ]; then
     LOG "libxl: error: out of memory"

@@ -24,7 +24,7 @@ run=0 pid=''
 trap '[ -z "$pid" ] || kill $pid 2>/dev/null; rm -rf "$tap_dir"' EXIT
 : >"$tap_dir/app.xen.gz"
 
-# A host, and the tool on it: start [OPTION...].
+# A host, and the tool on it: start [OPTION...] [-- ARGUMENT...].
 start() {
   run=$((run + 1))
   FAKE=$tap_dir/host$run
@@ -36,7 +36,7 @@ start() {
   [ -z "${broken-}" ] || : >"$FAKE/no-create"
   [ -z "${early-}" ] || : >"$FAKE/early"
   exec 8<>"$FAKE/events" 9<>"$FAKE/in"
-  sh "$tool" --on=host "$@" "$tap_dir/app.xen.gz" \
+  sh "$tool" --on=host "$tap_dir/app.xen.gz" "$@" \
     <"$FAKE/in" >"$FAKE/out" 2>"$FAKE/err" 8>&- 9>&- &
   pid=$!
 }
@@ -80,8 +80,58 @@ looked() {
 is_gone() { until_ test ! -e "$FAKE/domains/$1"; }
 state() { echo "$2" >"$FAKE/new" && mv "$FAKE/new" "$FAKE/domains/$1/state"; }
 
+# What xl was told: its strings have \ before \ and ", and extra= is words as of a shell.
+is_config() {
+  cat >"$tap_dir/want"
+  diff "$tap_dir/want" "$FAKE/config"
+}
+is_small() {
+  is_config <<END
+type = "pvh"
+name = "app"
+kernel = "$image"
+memory = 16
+shadow_memory = 8
+on_poweroff = "preserve"
+on_crash = "preserve"
+END
+}
+is_large() {
+  is_config <<END
+type = "pvh"
+name = "a \\"name\\""
+kernel = "$image"
+memory = 64
+on_poweroff = "preserve"
+on_crash = "preserve"
+extra = "'two words' 'it'\\\\''s' 'a \\"b\\"' 'back\\\\slash\\\\' '' '\$HOME'"
+vif = [
+  "",
+  "bridge=xenbr1, mac=00:16:3e:00:00:05",
+]
+disk = [
+  "format=raw, vdev=xvda, access=rw, target=/srv/a.img",
+  "format=raw, vdev=xvdb, access=ro, target=$PWD/it's, \\"b\\".img",
+]
+on_reboot = "destroy"
+vcpus = 1
+END
+}
+image=$tap_dir/app.xen.gz
+case $image in /*) ;; *) image=$PWD/$image ;; esac
+
+start '--name=a "name"' --memory=64 --net \
+  --net='bridge=xenbr1, mac=00:16:3e:00:00:05' --disk=/srv/a.img \
+  --disk="it's, \"b\".img,ro" '--config=on_reboot = "destroy"' '--config=vcpus = 1' \
+  -- 'two words' "it's" 'a "b"' 'back\slash\' '' "\$HOME"
+boots 5 >/dev/null
+try "devices, memory and words of a configuration" is_large
+happens reason 0
+ends 0 >/dev/null
+
 start
 try "a domain starts, its console is shown" boots 5
+try "its configuration" is_small
 echo hello >&9
 try "a line goes to its terminal" until_ test -s "$FAKE/domains/5/typed"
 echo 7 >"$FAKE/domains/5/data/exit-status"
