@@ -113,6 +113,24 @@ static void test_handshake(void)
   is_int(back.state, XenbusStateClosed, "the backend too");
 }
 
+/* A backend that knows nothing of queues is told nothing of them. */
+static void test_one_queue(void)
+{
+  struct lwt_netif *netif;
+
+  back_unplug();
+  back_plug();
+  store.node[store_find(BACK "/multi-queue-max-queues", 1)].path[0] = '\0';
+  netif = open_device();
+  is_int(front_number("multi-queue-num-queues"), -1, "no number of queues");
+  ok(front_number("tx-ring-ref") > 0 && front_number("rx-ring-ref") > 0,
+     "two rings, where they always were");
+  is_int(send_frame(netif, 60), 0, "it sends");
+  wait_ms(1);
+  is_int(taken(60), 1, "and it arrives");
+  close_device(netif);
+}
+
 static void test_plain_backend(void)
 {
   struct lwt_netif *netif;
@@ -508,6 +526,77 @@ static void test_resume(void)
   close_device(netif);
 }
 
+/* A resume, to a backend whose directory has, or whose frontend's has, another value. */
+static void resume_to(int ours, const char *key, const char *value)
+{
+  const unsigned suspends = fake.suspends;
+
+  wait_ms(1);
+  back_plug();
+  (ours ? front_put : back_put)(key, value);
+  lwt__suspend_ask();
+  while (fake.suspends == suspends)
+    wait_ms(1);
+}
+
+/* Connections rely on what was there before. */
+static void test_resume_less(void)
+{
+  static const struct {
+    const char *key, *value;
+    int ours; /* of the frontend's directory */
+    uint32_t offloads;
+  } rows[] = {
+    { "feature-gso-tcpv4", "0", 0, 31 & ~LWT_NETIF_TX_TSO4 },
+    { "feature-gso-tcpv6", "0", 0, 31 & ~LWT_NETIF_TX_TSO6 },
+    { "feature-ipv6-csum-offload", "0", 0, LWT_NETIF_RX_CSUM | LWT_NETIF_RX_GRO },
+    { "feature-no-csum-offload", "1", 0, LWT_NETIF_RX_CSUM | LWT_NETIF_RX_GRO },
+    { "mtu", "1400", 1, 31 },
+  };
+  struct lwt_netif *netif, *next;
+  lwt_t *listening;
+  size_t i;
+
+  for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    back_unplug();
+    back_plug();
+    netif = open_device();
+    listening = netif->ops->listen(netif, input, NULL);
+    resume_to(rows[i].ours, rows[i].key, rows[i].value);
+    is_int(code(lwt_with_timeout(LWT_S(5), listening)), LWT_ENETDOWN,
+           "after a resume to %s=%s the device is down", rows[i].key, rows[i].value);
+    is_int(send_frame(netif, 60), LWT_ENETDOWN, "nothing can be sent");
+    is_int(netif->offloads, 31, "what it was before it still says");
+    close_device(netif);
+    front_put("state", "1");
+    back_switch(XenbusStateInitWait);
+    next = open_device();
+    is_int(next->offloads, (intmax_t)rows[i].offloads, "opened anew, it can less");
+    close_device(next);
+  }
+}
+
+/* What the next one offers beyond that is not used. */
+static void test_resume_more(void)
+{
+  struct lwt_netif *netif;
+
+  back_unplug();
+  back_plug();
+  back_put("feature-gso-tcpv4", "0");
+  front_put("mtu", "1400");
+  netif = open_device();
+  resume_to(1, "mtu", "1500");
+  is_int(code(lwt_with_timeout(LWT_S(5), netif->ops->writable(netif))), 0,
+         "a resume to a backend that can more");
+  is_int(netif->offloads, 31 & ~LWT_NETIF_TX_TSO4, "it does what it did");
+  is_int(netif->mtu, 1400, "as long as it did");
+  is_int(send_frame(netif, 60), 0, "it sends");
+  wait_ms(1);
+  is_int(taken(60), 1, "and it arrives");
+  close_device(netif);
+}
+
 /* The program has as many requests under way as there may be. */
 static void test_crowd(void)
 {
@@ -566,6 +655,7 @@ int main(void)
   for (i = 0; i < sizeof pattern; i++)
     pattern[i] = (uint8_t)(i * 7 + (i >> 8));
   test_handshake();
+  test_one_queue();
   test_plain_backend();
   test_send();
   test_segments();
@@ -575,6 +665,8 @@ int main(void)
   test_unplug();
   test_resume();
   test_resume_early();
+  test_resume_less();
+  test_resume_more();
   test_crowd();
   code(lwt_xs_write_text(0, "x", "x"));
   is_int((intmax_t)lwt_live(), 0, "no promise is left");
