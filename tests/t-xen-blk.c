@@ -400,30 +400,40 @@ static void resume_with(const char *how)
   close_disk(b);
 }
 
-static void test_resume(void)
+/* Programs rely on what the disk was. */
+static void lost_with(const char *how)
 {
-  struct lwt_block *b;
   unsigned suspends = fake.suspends;
+  struct lwt_block *b;
   uint8_t bytes[512];
   lwt_t *p;
 
-  resume_with("the same backend");
-  back.order = 1;
-  back.segments = 0;
-  resume_with("a backend that can less");
   back_default();
   b = open_disk();
   back.deaf = 1;
   p = lwt_block_read(b, 0, bytes, 1);
-  back.units = 100;
+  back.units = strcmp(how, "size") ? 0 : 100;
+  back.sector_size = strcmp(how, "size of a sector") ? 512 : 1024;
+  back.info = strcmp(how, "right to write") ? 0 : VDISK_READONLY;
   back_plug();
   lwt__suspend_ask();
   while (fake.suspends == suspends)
     wait_ms(1);
   back.deaf = 0;
-  is_int(block_code(p), LWT_ENODEV, "another size after a resume: the disk is lost");
+  is_int(block_code(p), LWT_ENODEV, "another %s after a resume: the disk is lost", how);
   is_int(block_code(lwt_block_close(b)), 0, "closed");
   back_default();
+}
+
+static void test_resume(void)
+{
+  resume_with("the same backend");
+  back.order = 1;
+  back.segments = 0;
+  resume_with("a backend that can less");
+  lost_with("size");
+  lost_with("size of a sector");
+  lost_with("right to write");
 }
 
 /* ---- No memory --------------------------------------------------------- */
