@@ -144,7 +144,8 @@ LWT_API lwt_t *lwt_xs_set_permissions(uint32_t tx, const char *path,
 LWT_API lwt_xs_value_p *lwt_xs_domain_path(uint16_t domain) LWT_MUST_USE;
 
 /* Begin a transaction; end it.  What was done in it happens at its end, all or
- * nothing; LWT_EAGAIN: nothing, because somebody else changed what it looked at. */
+ * nothing; LWT_EAGAIN: nothing, because somebody else changed what it looked at, or the
+ * domain was suspended before it was sent. */
 LWT_PROMISE(lwt_xs_tx_p, uint32_t);
 LWT_API lwt_xs_tx_p *lwt_xs_start(void) LWT_MUST_USE;
 LWT_API lwt_t *lwt_xs_end(uint32_t tx, int commit) LWT_MUST_USE;

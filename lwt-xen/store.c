@@ -43,6 +43,8 @@ static struct {
   struct store_watch *watches;
   uint64_t tokens;
   uint64_t until; /* see lwt__store_until() */
+  uint32_t bound; /* the last that is sent, while `stopped` */
+  uint8_t stopped;
   /* the message being read */
   struct xsd_sockmsg head;
   uint32_t got; /* of head, then of the payload */
@@ -139,6 +141,12 @@ static void fail_all(void)
     finish(s.first, LWT_EPROTO, NULL);
 }
 
+/* Whether it has to wait for lwt__store_go_on().  Ids are in the order of sending. */
+static int is_stopped(const struct request *r)
+{
+  return s.stopped && (int32_t)(r->head.req_id - s.bound) > 0;
+}
+
 static void send_more(void)
 {
   const char *from;
@@ -146,7 +154,7 @@ static void send_more(void)
   uint32_t n, total = 0;
   int room = 0;
 
-  while ((r = s.sending) && (room = ring_room(&s.req)) > 0) {
+  while ((r = s.sending) && !is_stopped(r) && (room = ring_room(&s.req)) > 0) {
     from = (const char *)&r->head + r->sent;
     n = r->len - r->sent;
     if (n > (uint32_t)room)
@@ -433,6 +441,7 @@ int lwt__store_ask(uint32_t op, const char *path, const char *text,
     error ? 0 : lwt__store_request(op, 0, parts, 2, asked_done, &a, &error);
 
   if (id) {
+    s.bound = id; /* the loop, which could suspend, stands still until it is answered */
     on_event(NULL);
     while (!a.done && lwt__xen_now() < deadline)
       lwt__store_turn(deadline);
@@ -452,6 +461,7 @@ void lwt__store_flush(uint64_t patience)
 {
   uint64_t deadline = lwt__xen_now() + patience;
 
+  s.stopped = 0;
   while (s.first && !s.broken && lwt__xen_now() < deadline) {
     send_more();
     if (!s.sending && ring_used(&s.req) <= 0)
@@ -528,9 +538,36 @@ int lwt__store_init(void)
   return lwt__port_bind(&s.port, (uint32_t)port);
 }
 
+/* ---- A suspend ------------------------------------------------------------------- */
+
+void lwt__store_stop(void)
+{
+  s.bound = s.last_id;
+  s.stopped = 1;
+}
+
 int lwt__store_is_quiet(void)
 {
-  return !s.first;
+  return !s.first || is_stopped(s.first);
+}
+
+void lwt__store_go_on(void)
+{
+  s.stopped = 0;
+  lwt__port_again(&s.port);
+}
+
+/* Transactions are gone, and another one may get the same id: nothing may be said in
+ * its name. */
+static void end_transactions(void)
+{
+  struct request *r, *next;
+
+  for (r = s.first; r; r = next) {
+    next = r->next;
+    if (r->head.tx_id)
+      finish(r, LWT_EAGAIN, NULL);
+  }
 }
 
 int lwt__store_resume(void)
@@ -545,7 +582,10 @@ int lwt__store_resume(void)
   s.got = 0;
   s.in_payload = 0;
   s.broken = 0; /* another xenstored */
+  end_transactions();
+  s.sending = s.first;
   for (w = s.watches; w; w = w->next)
-    say(w->request, XS_WATCH);
+    if (!w->request->head.req_id) /* else it is about to be said for the first time */
+      say(w->request, XS_WATCH);
   return 0;
 }

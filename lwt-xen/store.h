@@ -67,10 +67,15 @@ void lwt__store_last_words(const struct store_part *parts, size_t n);
 /* At the end of the program: wait until xenstored has read all requests, at most
  * for `patience`; nobody is called. */
 void lwt__store_flush(uint64_t patience);
-/* Whether all requests are answered. */
+/* For a suspend: requests made from now on are kept back, but for lwt__store_ask(),
+ * until lwt__store_go_on(): however much a program asks, it becomes quiet. */
+void lwt__store_stop(void);
+/* Whether all requests that were made before are answered. */
 int lwt__store_is_quiet(void);
-/* After a resume: connect again, and register all watches; each fires.  Takes no
- * memory.  Returns 0 or an error: there is no ring. */
+void lwt__store_go_on(void);
+/* After a resume, quiet: connect again, and register all watches; each fires.  What was
+ * kept back is still to be sent, but what belongs to a transaction has failed with
+ * LWT_EAGAIN.  Takes no memory.  Returns 0 or an error: there is no ring. */
 int lwt__store_resume(void);
 
 #endif

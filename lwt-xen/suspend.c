@@ -3,10 +3,11 @@
  *
  * The domain goes on as another one, perhaps on another host.  Its memory is the
  * same; what belonged to the hypervisor is new: the shared page, the grant table,
- * all event channels.  So nothing may be under way (xenstored has answered
- * everything), no callback runs in between, and after it, in this order: the
- * shared page and the clock, the grant table, the console, xenstore with its
- * watches.  Devices see their ports and grants gone, and connect again.
+ * all event channels.  So nothing may be under way: xenstored has answered all that it
+ * was asked, and what is asked meanwhile is sent later.  No callback runs in between,
+ * and after it, in this order: the shared page and the clock, the grant table, the
+ * console, xenstore with its watches.  Devices see their ports and grants gone, and
+ * connect again.
  *
  * The hypercall returns 1 if nothing happened after all (a checkpoint).
  */
@@ -30,6 +31,8 @@ void lwt__resume_add(struct lwt__resume *hook)
 
 void lwt__suspend_ask(void)
 {
+  if (!asked)
+    lwt__store_stop();
   asked = 1;
 }
 
@@ -59,5 +62,6 @@ void lwt__suspend_look(void)
   held = lwt__hold();
   if (hypercall_sched_op(SCHEDOP_shutdown, &op) == 0)
     resume();
+  lwt__store_go_on();
   lwt__release(held);
 }

@@ -312,6 +312,80 @@ static void test_suspend_poor(void)
   is_int(store.unwatched - unwatched, 1, "the other one fired, twice, and is over");
 }
 
+/* ---- A program that never stops asking ----------------------------------------- */
+
+static unsigned rounds;
+static int go_on;
+
+struct chain {
+  struct lwt_frame frame;
+  int in_transactions;
+  int calls;
+};
+
+LWT_STEP chain_step(struct lwt_frame *frame)
+{
+  struct chain *s = (struct chain *)frame;
+
+  lwt_begin(s);
+  for (; go_on; rounds++)
+    lwt_await(s, s->in_transactions ? lwt_xs_transaction(body, &s->calls)
+                                    : lwt_xs_write_text(0, "data/c", "x"));
+  lwt_end(s);
+}
+
+static unsigned watched(const char *path)
+{
+  unsigned i, n = 0;
+
+  for (i = 0; i < 16; i++)
+    n += !strcmp(store.watch[i].path, path);
+  return n;
+}
+
+static void test_suspend_busy(int cancel)
+{
+  struct lwt_xs_watch *w;
+  void *value = NULL;
+  lwt_t *chains[2], *tx, *watch;
+  unsigned i, before;
+
+  fake.cancel_suspend = cancel;
+  fake.suspends = 0;
+  go_on = 1;
+  for (i = 0; i < 2; i++)
+    chains[i] = LWT_GO(struct chain, chain_step, .in_transactions = (int)i);
+  for (i = 0; i < 5; i++)
+    code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(lwt_run_value((lwt_t *)lwt_xs_start(), &value).code, 0, "a transaction");
+  memset(store.watch, 0, sizeof store.watch);
+  lwt__suspend_ask();
+  is_int(lwt__store_ask(XS_WRITE, "data/now", "x", NULL), 0, "who blocks is answered");
+  tx = lwt_xs_write_text((uint32_t)(uintptr_t)value, "data/t", "x");
+  watch = (lwt_t *)lwt_xs_watch("data/v");
+  lwt__suspend_ask(); /* impatient */
+  for (i = 0; i < 100 && !fake.suspends; i++)
+    code(lwt_xs_write_text(0, "data/x", "x"));
+  is_int(fake.suspends, 1, "a program that never stops asking is suspended: %u", i);
+  is_int(fake.hasty, 0, "with nothing on its way");
+  before = rounds;
+  is_int(code(tx), cancel ? 0 : LWT_EAGAIN, "the transaction is%s gone",
+         cancel ? " not" : "");
+  is_int(lwt_run_value(watch, &value).code, 0, "a watch of meanwhile is there");
+  w = value;
+  is_int((intmax_t)watched("data/v"), 1, "once");
+  lwt_xs_free(get(lwt_xs_watch_next(w)));
+  lwt_xs_unwatch(w);
+  for (i = 0; i < 10; i++)
+    is_int(code(lwt_xs_write_text(0, "data/x", "x")), 0, "it goes on");
+  ok(rounds >= before + 10, "all of it does");
+  is_int(fake.suspends, 1, "once is enough");
+  go_on = 0;
+  is_int(code(chains[0]), 0, "the writes");
+  is_int(code(chains[1]), 0, "the transactions");
+  fake.suspends = 0;
+}
+
 /* Removed while xenstored is being told of it. */
 static void test_unwatch_early(void)
 {
@@ -453,6 +527,8 @@ int main(void)
   test_suspend(0);
   test_suspend(1);
   test_suspend_poor();
+  test_suspend_busy(0);
+  test_suspend_busy(1);
   test_unwatch_early();
   test_shutdown();
   test_exit();
