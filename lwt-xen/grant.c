@@ -4,7 +4,8 @@
  * Granted pages are made for that, zeroed, and hold nothing else: a backend sees
  * whole pages.  The end of a grant is strict.  While the other domain has the page
  * mapped, neither the reference nor the page is used again: they are parked, and
- * looked at again when somebody needs a reference.
+ * looked at again when somebody needs a reference or memory, when a device connects,
+ * and after a resume.
  *
  * The table grows by frames of 512 entries up to what the host allows.
  */
@@ -148,11 +149,23 @@ static int grant(uint16_t domain, int readonly, void *page, uint32_t *ref)
   return 0;
 }
 
+/* Zeroed; NULL: no memory, not even in those that are parked. */
+static void *new_pages(size_t n)
+{
+  void *pages = hypercall_pages(n);
+
+  if (!pages && first_parked) {
+    look_at_parked();
+    pages = hypercall_pages(n);
+  }
+  return pages;
+}
+
 int lwt__grant_page(uint16_t domain, int readonly, void **page, uint32_t *ref)
 {
   int error;
 
-  *page = hypercall_pages(1);
+  *page = new_pages(1);
   if (!*page)
     return LWT_ENOMEM;
   error = grant(domain, readonly, *page, ref);
@@ -163,10 +176,12 @@ int lwt__grant_page(uint16_t domain, int readonly, void **page, uint32_t *ref)
 
 int lwt__grant_pages(uint16_t domain, size_t n, void **pages, uint32_t refs[])
 {
-  char *first = hypercall_pages(n);
+  char *first;
   size_t i;
   int error = 0;
 
+  look_at_parked();
+  first = hypercall_pages(n);
   if (!first)
     return LWT_ENOMEM;
   for (i = 0; i < n && !error; i++)
@@ -204,6 +219,8 @@ int lwt__grants_resume(void)
 
   for (i = 0; i < n_frames && !error; i++)
     error = map_frame(i);
+  if (!error)
+    look_at_parked(); /* nobody has them in the new table */
   return error;
 }
 

@@ -266,6 +266,51 @@ static void test_grants(void)
   is_int(lwt_platform_random(page = &ref, sizeof ref), LWT_EIO, "no entropy says so");
 }
 
+/* Grant a page, end it while it is mapped, and let it go. */
+static uint32_t park(void)
+{
+  void *page;
+  uint32_t ref = 0;
+
+  if (!is_int(lwt__grant_page(3, 0, &page, &ref), 0, "a page"))
+    return 0;
+  fake.grants[ref].flags |= GTF_reading;
+  is_int(lwt__grant_end(ref), LWT_EBUSY, "is parked");
+  return ref;
+}
+
+static void let_go(uint32_t ref)
+{
+  fake.grants[ref].flags &= (uint16_t)~GTF_reading;
+}
+
+/* What is parked is memory, too. */
+static void test_parked(void)
+{
+  void *page;
+  uint32_t ref = park(), other, two[2];
+
+  let_go(ref);
+  fake.page_fail = 1;
+  if (is_int(lwt__grant_page(3, 0, &page, &other), 0, "a page where there was none"))
+    lwt__grant_end(other);
+  is_int((intmax_t)fake.pages, 0, "in place of the parked one");
+  ref = park();
+  is_int(lwt__grant_pages(3, 2, &page, two), 0, "two pages");
+  is_int((intmax_t)fake.pages, 3, "beside one that is mapped still");
+  lwt__grant_end(two[0]);
+  lwt__grant_end(two[1]);
+  let_go(ref);
+  is_int(lwt__grant_pages(3, 2, &page, two), 0, "two others");
+  is_int((intmax_t)fake.pages, 2, "the third is free");
+  lwt__grant_end(two[0]);
+  lwt__grant_end(two[1]);
+  ref = park();
+  fake.grants[ref].flags = 0; /* another host's table */
+  is_int(lwt__grants_resume(), 0, "a resume");
+  is_int((intmax_t)fake.pages, 0, "lets go of all");
+}
+
 int main(void)
 {
   lwt_test_memory();
@@ -280,6 +325,7 @@ int main(void)
   test_memory();
   test_clock();
   test_grants();
+  test_parked();
   is_int(lwt_live(), 0, "no promise is left");
   return lwt_test_done();
 }
