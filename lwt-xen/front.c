@@ -58,7 +58,7 @@ static int connect_now(struct front *f)
   int error;
 
   lwt__store_until(deadline);
-  error = lwt__xenbus_find(f->path, &f->backend);
+  error = lwt__xenbus_find(f->path, deadline, &f->backend);
   if (!error)
     error = lwt__xenbus_tell(f->path, "state", XenbusStateInitialising);
   if (!error)

@@ -44,9 +44,9 @@ struct front {
 };
 
 /* Connect a device whose ops and path are set, all else zero; at once: blocks for 30
- * seconds at most (LWT_ETIMEDOUT).  Returns 0, LWT_ENODEV: there is no such device,
- * LWT_ECONNREFUSED: the backend does not want, or what offer or accept said; the device
- * is freed then. */
+ * seconds at most (LWT_ETIMEDOUT), also for a directory that is still being written.
+ * Returns 0, LWT_ENODEV, at once: there is no such device, LWT_ECONNREFUSED: the
+ * backend does not want, or what offer or accept said; the device is freed then. */
 int lwt__front_open(struct front *f);
 /* The same, waiting patiently until there is such a device: a promise of `value`, which
  * `close` closes if nobody takes it. */

@@ -270,7 +270,7 @@ int lwt__xenbus_forget(const char *path, const char *key)
   return error == LWT_ENOENT ? 0 : error;
 }
 
-int lwt__xenbus_find(const char *path, struct xenbus_backend **backend)
+static int find_now(const char *path, struct xenbus_backend **backend)
 {
   struct lwt_xs_value *value;
   uint64_t domain;
@@ -285,23 +285,49 @@ int lwt__xenbus_find(const char *path, struct xenbus_backend **backend)
   return error;
 }
 
-int lwt__xenbus_await(const char *path, unsigned set, uint64_t deadline, unsigned *state)
+/* Until it is time to ask again, which an event of any watch makes it earlier.
+ * Returns 0 if the deadline is over. */
+static int doze(uint64_t deadline, uint64_t *nap)
 {
-  uint64_t now, nap = LWT_MS(1), found;
+  uint64_t now = lwt__xen_now();
+
+  if (now >= deadline)
+    return 0;
+  lwt__store_turn(now + *nap < deadline ? now + *nap : deadline);
+  *nap += *nap < LWT_MS(20) ? *nap / 2 : 0;
+  return 1;
+}
+
+int lwt__xenbus_find(const char *path, uint64_t deadline,
+                     struct xenbus_backend **backend)
+{
+  uint64_t nap = LWT_MS(1);
   int error;
 
-  for (;;) {
+  do {
+    error = find_now(path, backend);
+    if (error != LWT_ENOENT && error != LWT_EACCES)
+      return error;
+    /* A directory that is there, but perhaps not ours yet, is being written. */
+    error = lwt__store_ask(XS_READ, path, NULL, NULL);
+    if (error && error != LWT_EACCES)
+      return error;
+  } while (doze(deadline, &nap));
+  return LWT_ETIMEDOUT;
+}
+
+int lwt__xenbus_await(const char *path, unsigned set, uint64_t deadline, unsigned *state)
+{
+  uint64_t nap = LWT_MS(1), found;
+  int error;
+
+  do {
     error = lwt__xenbus_ask_number(path, "state", XenbusStateReconfigured, &found);
     if (error && error != LWT_ENOENT && error != LWT_EINVAL && error != LWT_ERANGE)
       return error;
     *state = error ? (unsigned)XenbusStateUnknown : (unsigned)found;
-    now = lwt__xen_now();
     if (set & XENBUS_IN(*state))
       return 0;
-    if (now >= deadline)
-      return LWT_ETIMEDOUT;
-    /* An event of any watch wakes us earlier. */
-    lwt__store_turn(now + nap < deadline ? now + nap : deadline);
-    nap += nap < LWT_MS(20) ? nap / 2 : 0;
-  }
+  } while (doze(deadline, &nap));
+  return LWT_ETIMEDOUT;
 }

@@ -46,7 +46,7 @@ int lwt__xenbus_parse(const char *text, size_t len, uint64_t max, uint64_t *numb
 /* ---- Without promises --------------------------------------------------- */
 
 /* The same at once, blocking for xenstored's answers (store.h); errors as above.
- * What is waited for here is xenstored, never the backend. */
+ * What is waited for here is xenstored, never the backend, where no deadline is. */
 int lwt__xenbus_ask(const char *path, const char *key, struct lwt_xs_value **value);
 int lwt__xenbus_ask_number(const char *path, const char *key, uint64_t max,
                            uint64_t *number);
@@ -54,10 +54,11 @@ int lwt__xenbus_tell(const char *path, const char *key, uint32_t number);
 int lwt__xenbus_tell_text(const char *path, const char *key, const char *text);
 /* No longer tell; 0 also if it was not there. */
 int lwt__xenbus_forget(const char *path, const char *key);
-/* The backend; LWT_ENOENT: there is none (yet). */
-int lwt__xenbus_find(const char *path, struct xenbus_backend **backend);
-/* The backend's state as soon as it is one of `set`.  Blocks until `deadline`
- * (LWT_ETIMEDOUT): only for the start of a program. */
+/* The backend, as soon as it is written; LWT_ENOENT, at once: there is no such device.
+ * Blocks until `deadline` (LWT_ETIMEDOUT): only for the start of a program. */
+int lwt__xenbus_find(const char *path, uint64_t deadline,
+                     struct xenbus_backend **backend);
+/* The backend's state as soon as it is one of `set`; likewise. */
 int lwt__xenbus_await(const char *path, unsigned set, uint64_t deadline,
                       unsigned *state);
 

@@ -16,6 +16,7 @@ static struct {
   unsigned refuse; /* that many transactions with EAGAIN */
   unsigned ended, aborted, started, unwatched, requests;
   int deaf; /* answers nothing */
+  const char *denied; /* reading this node, or one below it, is EACCES; NULL: none */
   struct {
     char path[64], value[64];
     size_t len;
@@ -207,6 +208,26 @@ static const char *store_directory(const struct xsd_sockmsg *h, const char *path
   return NULL;
 }
 
+/* Whether there is something below it: all nodes on the way are there, too. */
+static int store_is_above(const char *path)
+{
+  size_t len = strlen(path);
+  int i;
+
+  for (i = 0; i < 64; i++)
+    if (!strncmp(store.node[i].path, path, len) && store.node[i].path[len] == '/')
+      return 1;
+  return 0;
+}
+
+static void store_read(const struct xsd_sockmsg *h, const char *path)
+{
+  int i = store_find(path, 0);
+
+  store_send(h->type + store.wrong, h->req_id, h->tx_id, i < 0 ? "" : store.node[i].value,
+             i < 0 ? 0 : store.node[i].len);
+}
+
 static void store_answer(const struct xsd_sockmsg *h, const char *p)
 {
   const char *rest = p + strlen(p) + 1;
@@ -217,11 +238,12 @@ static void store_answer(const struct xsd_sockmsg *h, const char *p)
   store.requests++;
   switch (h->type) {
   case XS_READ:
-    if (i < 0)
+    if (store.denied && !strncmp(p, store.denied, strlen(store.denied)))
+      error = "EACCES";
+    else if (i < 0 && !store_is_above(p))
       error = "ENOENT";
     else
-      store_send(h->type + store.wrong, h->req_id, h->tx_id, store.node[i].value,
-                 store.node[i].len);
+      store_read(h, p);
     break;
   case XS_MKDIR: store_find(p, 1); break;
   case XS_GET_PERMS:

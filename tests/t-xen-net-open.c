@@ -144,6 +144,51 @@ static void test_patience(void)
   is_int((intmax_t)lwt__grant_stats().granted, 0, "nothing is left of them");
 }
 
+static uint64_t plugging; /* since */
+
+/* Its directory is the guest's after a second; then the two keys, one by one. */
+static void slow_toolstack(void)
+{
+  uint64_t t = lwt_now() - plugging;
+
+  if (t >= LWT_S(1))
+    store.denied = NULL;
+  if (t >= LWT_S(3) && front_number("backend-id") < 0)
+    front_put("backend-id", "0");
+  if (t >= LWT_S(4) && store_find(FRONT "/backend", 0) < 0)
+    front_put("backend", BACK);
+  back_step();
+}
+
+static void test_slow_toolstack(void)
+{
+  struct lwt_netif *netif;
+  uint64_t took;
+
+  back_plug();
+  remove_node(FRONT "/backend");
+  remove_node(FRONT "/backend-id");
+  plugging = lwt_now();
+  is_int(opened("vif:1", &netif), LWT_ENODEV, "a device that is not there");
+  ok(lwt_now() - plugging < LWT_MS(1), "is not waited for");
+  store.denied = FRONT;
+  fake.step = slow_toolstack;
+  is_int(opened("vif:0", &netif), 0, "one whose directory is being written");
+  took = lwt_now() - plugging;
+  ok(took >= LWT_S(4) && took < LWT_S(4) + LWT_MS(100), "is waited for: %d ms",
+     (int)(took / LWT_MS(1)));
+  fake.step = back_step;
+  if (netif)
+    is_int(code(netif->ops->close(netif)), 0, "closed");
+  remove_node(FRONT "/backend");
+  took = lwt_now();
+  is_int(opened("vif:0", &netif), LWT_ETIMEDOUT, "one that stays half written");
+  took = lwt_now() - took;
+  ok(took >= LWT_S(30) && took < LWT_S(31), "is waited for, but not for ever");
+  code(lwt_sleep(LWT_MS(1)));
+  is_int((intmax_t)lwt__grant_stats().granted, 0, "nothing is left of it");
+}
+
 struct inside {
   struct lwt_netif *netif;
   int error, timer_ran, ran_inside;
@@ -285,6 +330,7 @@ int main(void)
   test_default();
   test_patience();
   test_slow_store();
+  test_slow_toolstack();
   test_callback();
   test_memory(promised, "a promise");
   test_memory(by_name, "by name");
