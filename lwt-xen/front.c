@@ -186,6 +186,7 @@ struct leaving {
   struct front *f;
   struct lwt_error error;
   unsigned i;
+  int untold; /* an error */
 };
 
 static const struct {
@@ -196,7 +197,7 @@ static const struct {
                          XENBUS_IN(XenbusStateInitWait) },
 };
 
-/* Never rejected but when cancelled. */
+/* Rejected when cancelled, or if there was no telling the backend. */
 LWT_STEP leaving_step(struct lwt_frame *frame)
 {
   struct leaving *s = (struct leaving *)frame;
@@ -209,11 +210,20 @@ LWT_STEP leaving_step(struct lwt_frame *frame)
                       lwt_with_timeout(PATIENCE, LWT_UNTYPED(lwt__xenbus_wait(
                                                    s->f->backend->path,
                                                    steps[s->i].theirs))));
+    else
+      s->untold = s->error.code;
     if (s->error.code == LWT_ECANCELED)
       lwt_throw(s, LWT_ECANCELED, s->f->ops->what);
   }
   s->f->ops->disconnect(s->f);
+  if (s->untold)
+    lwt_throw(s, s->untold, s->f->ops->what);
   lwt_end(s);
+}
+
+static lwt_t *leave(struct front *f)
+{
+  return LWT_GO(struct leaving, leaving_step, .f = f);
 }
 
 void lwt__front_lose(struct front *f)
@@ -224,7 +234,7 @@ void lwt__front_lose(struct front *f)
     return;
   held = lwt__hold();
   f->state = FRONT_LOST;
-  f->leaving = LWT_GO(struct leaving, leaving_step, .f = f);
+  f->leaving = leave(f);
   f->ops->lost(f);
   lwt__release(held);
 }
@@ -285,6 +295,9 @@ LWT_STEP closing_step(struct lwt_frame *frame)
     lwt_await_error(s, &s->error, take(&s->f->minder));
   }
   lwt_await_error(s, &s->error, take(&s->f->leaving));
+  /* Else it would have our pages for ever. */
+  if (passes(s->error.code))
+    lwt_await_error(s, &s->error, leave(s->f));
   lwt_end(s);
 }
 

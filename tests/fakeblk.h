@@ -317,6 +317,8 @@ static void back_step(void)
   else if ((back.state == XenbusStateConnected || back.state == XenbusStateClosing) &&
            front == XenbusStateClosed)
     back_leave();
+  else if (back.state == XenbusStateClosed && front == XenbusStateInitialising)
+    back_switch(XenbusStateInitWait);
   else if (back.state == XenbusStateConnected && !back.deaf && back_take())
     fake_event(FAKE_STORE_PORT); /* look again, before the clock jumps */
   if (store.n_out)

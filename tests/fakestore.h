@@ -15,7 +15,8 @@ static struct {
   size_t pace;
   unsigned refuse; /* that many transactions with EAGAIN */
   unsigned ended, aborted, started, unwatched, requests;
-  int deaf; /* answers nothing */
+  unsigned host; /* which this is: of fake.hosts */
+  int deaf;      /* answers nothing */
   const char *denied; /* reading this node, or one below it, is EACCES; NULL: none */
   struct {
     char path[64], value[64];
@@ -291,11 +292,21 @@ static void store_answer(const struct xsd_sockmsg *h, const char *p)
     store_event(p);
 }
 
+/* Another one, to whom nobody has said what is watched. */
+static void store_renew(void)
+{
+  memset(store.watch, 0, sizeof store.watch);
+  store.n_in = store.n_out = 0;
+  store.host = fake.hosts;
+}
+
 static void fake_store_step(void)
 {
   struct xsd_sockmsg h;
   size_t n = store.pace, whole, moved = 0;
 
+  if (store.host != fake.hosts)
+    store_renew();
   for (; n-- && fake_store->req_cons != fake_store->req_prod; moved++)
     store.in[store.n_in++] = fake_store->req[fake_store->req_cons++ % 1024];
   while (!store.deaf && store.n_in >= sizeof h) {

@@ -47,6 +47,7 @@ static struct {
   unsigned ended; /* lwt__lifecycle_end(): reason + 1 */
   int random_fails, cancel_suspend;
   unsigned suspends, hasty; /* with a request on its way */
+  unsigned hosts;           /* since: other ones that it went to */
 } fake = { .max_ports = 4096, .grant_frames = 4, .frames = 1 };
 
 static struct shared_info *fake_shared;
@@ -285,6 +286,7 @@ static long fake_suspend(const struct sched_shutdown *op)
   fake.hasty += fake_store->req_cons != fake_store->req_prod;
   if (fake.cancel_suspend)
     return 1;
+  fake.hosts++;
   memset(fake.port, 0, sizeof fake.port);
   memset(fake_shared, 0, sizeof *fake_shared);
   fake.port[FAKE_CONSOLE_PORT] = fake.port[FAKE_STORE_PORT] = 1;

@@ -141,10 +141,14 @@ static void test_directory(void)
   back.refuse = 1;
   is_int(lwt_platform_block("xvda", &b), LWT_ETIMEDOUT, "a backend that does not answer");
   is_int(front_number("state"), XenbusStateClosed, "is told that it is over");
+  back_plug();
+  back_switch(XenbusStateClosed);
+  is_int(lwt_platform_block("xvda", &b), LWT_ETIMEDOUT, "one that stays closed");
   back.refuse = 0;
   back_plug();
   back_switch(XenbusStateClosed);
-  is_int(lwt_platform_block("xvda", &b), LWT_ETIMEDOUT, "one that is closed");
+  is_int(lwt_platform_block("xvda", &b), 0, "one that is closed begins anew");
+  is_int(block_code(lwt_block_close(b)), 0, "closed");
   is_int((intmax_t)lwt__grant_stats().granted, 0, "nothing is left of them");
 }
 

@@ -3,6 +3,7 @@
  */
 #include "block.h"
 #include "fakeblk.h"
+#include "fakeresume.h"
 
 static struct lwt_block *open_disk(void)
 {
@@ -464,6 +465,31 @@ static void uses(void *env)
   block_code(lwt_sleep(LWT_S(20))); /* for what is still on its way */
 }
 
+static void *open_one(void)
+{
+  return open_disk();
+}
+
+static enum front_state use_one(void *disk)
+{
+  enum front_state state = front_of(disk)->front.state;
+  int error = block_put(disk, 1, 0, 1);
+
+  if (state == FRONT_UP ? error || block_has(disk, 1, 0, 1) : error != LWT_ENODEV)
+    state = FRONT_DOWN;
+  return state;
+}
+
+static void close_one(void *disk)
+{
+  block_code(lwt_block_close(disk));
+}
+
+static void test_resume_poor(void)
+{
+  back_resumes(&(struct back_device){ open_one, use_one, close_one });
+}
+
 static void lost(struct lwt_error error, const char *where)
 {
   (void)error;
@@ -517,6 +543,7 @@ int main(void)
   test_unplug();
   test_resume();
   test_memory();
+  test_resume_poor();
   block_code(lwt_xs_write_text(0, "x", "x"));
   is_int((intmax_t)lwt_live(), 0, "no promise is left");
   is_int((intmax_t)lwt_timers(), 0, "no timer");

@@ -4,6 +4,7 @@
 #include "fakenet.h"
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
+#include "fakeresume.h"
 
 static uint8_t bytes[60];
 static size_t pages_held;
@@ -298,17 +299,42 @@ static void settle(void *env, size_t failed)
   pages_held += lwt__grant_stats().granted;
 }
 
-/* Of devices and their backends. */
-static int watches(void)
-{
-  size_t i;
-  int n = 0;
+/* ---- No memory for a resume ------------------------------------------------------ */
 
-  for (i = 0; i < sizeof store.watch / sizeof *store.watch; i++)
-    n += !strncmp(store.watch[i].path, "/local", 6) ||
-         !strncmp(store.watch[i].path, "device", 6);
-  return n;
+static void *open_device(void)
+{
+  struct lwt_netif *netif;
+
+  back_plug();
+  return opened("vif:0", &netif) ? NULL : netif;
 }
+
+static enum front_state use_device(void *device)
+{
+  struct lwt_netif *netif = device;
+  enum front_state state = ((struct netfront *)netif)->front.state;
+  int error = netif->ops->send(netif, lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, 60));
+
+  code(lwt_sleep(LWT_MS(1)));
+  if (state == FRONT_UP ? error || back.n_in != 1 : error != LWT_ENETDOWN)
+    state = FRONT_DOWN;
+  return state;
+}
+
+static void close_device(void *device)
+{
+  struct lwt_netif *netif = device;
+
+  code(netif->ops->close(netif));
+  back_forget();
+}
+
+static void test_resume(void)
+{
+  back_resumes(&(struct back_device){ open_device, use_device, close_device });
+}
+
+/* ---- Each allocation ------------------------------------------------------------- */
 
 static void test_memory(void (*body)(void *), const char *what)
 {
@@ -319,7 +345,7 @@ static void test_memory(void (*body)(void *), const char *what)
   ok(r.runs && !r.alive && !r.lost, "%s: each of %d allocations may fail (%d %d)", what,
      (int)r.runs, (int)r.alive, (int)r.lost);
   is_int((intmax_t)pages_held, 0, "%s: no page is granted for ever", what);
-  is_int(watches(), 0, "%s: xenstored watches nothing for us", what);
+  is_int(back_watches(), 0, "%s: xenstored watches nothing for us", what);
 }
 
 int main(void)
@@ -335,6 +361,7 @@ int main(void)
   test_memory(promised, "a promise");
   test_memory(by_name, "by name");
   test_memory(detached, "detached");
+  test_resume();
   is_int((intmax_t)lwt_live(), 0, "no promise is left");
   is_int((intmax_t)lwt_timers(), 0, "no timer");
   is_int((intmax_t)lwt_buf_live(), 0, "no packet");
