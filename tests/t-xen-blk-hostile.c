@@ -81,7 +81,38 @@ static void test_breach(const struct breach *row, int long_ones)
   is_int(block_code(lwt_block_read(b, 0, bytes[0], 1)), LWT_ENODEV, "the disk is lost");
   is_int(block_code(lwt_sleep(LWT_MS(1))), 0, "time goes on");
   is_int(block_code(lwt_block_close(b)), 0, "it is closed");
+  is_int(front_number("state"), XenbusStateClosed, "and says so");
   is_int((intmax_t)lwt__grant_stats().granted, 0, "no page is granted");
+}
+
+static void id_wild_and_silent(void)
+{
+  id_wild();
+  back.refuse = 1;
+}
+
+/* It breaks a rule, and does not let go. */
+static void test_silent(void)
+{
+  struct lwt_block *b = NULL;
+  uint64_t start;
+
+  back_default();
+  back_plug();
+  is_int(lwt_platform_block("xvda", &b), 0, "opened");
+  back.evil = id_wild_and_silent;
+  is_int(block_code(lwt_block_read(b, 0, bytes[0], 8)), LWT_ENODEV, "a breach");
+  start = lwt_now();
+  is_int(block_code(lwt_block_close(b)), 0, "closed, though the backend ignores it");
+  ok(lwt_now() - start > LWT_S(9) && lwt_now() - start < LWT_S(11), "after ten seconds");
+  is_int(back.state, XenbusStateConnected, "which it has not left");
+  is_int(front_number("state"), XenbusStateClosed, "it is told");
+  is_int((intmax_t)(lwt__grant_stats().granted - lwt__grant_stats().parked), 0,
+         "no page is granted");
+  is_int((intmax_t)lwt__grant_stats().parked, back.ring_pages, "but what it has mapped");
+  back_unmap();
+  is_int((intmax_t)lwt__grant_stats().granted, 0, "until it lets go");
+  back_default();
 }
 
 /* ---- What a response may say ------------------------------------------- */
@@ -237,6 +268,7 @@ int main(void)
     test_breach(&breaches[i], 0);
     test_breach(&breaches[i], 1);
   }
+  test_silent();
   test_allowed();
   test_directory();
   test_storm();

@@ -167,7 +167,39 @@ static void test_breach(const struct breach *b)
   is_int(packets, 0, "nothing is delivered");
   is_int(code(lwt_sleep(LWT_MS(1))), 0, "time goes on");
   is_int(code(netif->ops->close(netif)), 0, "it is closed");
+  is_int(front_number("state"), XenbusStateClosed, "and says so");
   is_int((intmax_t)lwt__grant_stats().granted, 0, "no page is granted");
+  back_forget();
+}
+
+static void rx_long_and_silent(void)
+{
+  rx_long();
+  back.refuse = 1;
+}
+
+/* It breaks a rule, and does not let go. */
+static void test_silent(void)
+{
+  struct lwt_netif *netif;
+  lwt_t *listening;
+  uint64_t start;
+
+  back_plug();
+  netif = open_device();
+  code(lwt_sleep(LWT_MS(1)));
+  listening = netif->ops->listen(netif, input, NULL);
+  back.evil = rx_long_and_silent;
+  frame_to_guest(60, 0, 0);
+  is_int(code(lwt_with_timeout(LWT_S(1), listening)), LWT_ENETDOWN, "a breach");
+  back.evil = NULL;
+  start = lwt_now();
+  is_int(code(netif->ops->close(netif)), 0, "closed, though the backend ignores it");
+  ok(lwt_now() - start > LWT_S(9) && lwt_now() - start < LWT_S(11), "after ten seconds");
+  is_int(back.state, XenbusStateConnected, "which it has not left");
+  is_int(front_number("state"), XenbusStateClosed, "it is told");
+  is_int((intmax_t)lwt__grant_stats().granted, 0, "no page is granted");
+  back.refuse = 0;
   back_forget();
 }
 
@@ -344,5 +376,6 @@ int main(void)
   test_pages();
   for (i = 0; i < sizeof breaches / sizeof *breaches; i++)
     test_breach(&breaches[i]);
+  test_silent();
   return lwt_test_done();
 }
