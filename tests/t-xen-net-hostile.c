@@ -203,6 +203,55 @@ static void test_silent(void)
   back_forget();
 }
 
+/* ---- What it sees of us ---------------------------------------------------------- */
+
+static size_t zeros(const void *page, size_t from)
+{
+  size_t n = from;
+
+  while (n < XEN_PAGE && !((const uint8_t *)page)[n])
+    n++;
+  return n - from;
+}
+
+/* Pages that hold nothing but what is sent, and can be written only to receive in. */
+static void test_pages_seen(void)
+{
+  struct lwt_netif *netif;
+  struct netfront *n;
+  uint16_t flags;
+  unsigned i, clean = 0, writable = 0;
+
+  back_plug();
+  netif = open_device();
+  n = (struct netfront *)netif;
+  for (i = 0; i < n->rx.pages; i++) {
+    flags = fake.grants[n->rx.ref[i]].flags;
+    clean += zeros(n->rx.page[i], 0) == XEN_PAGE;
+    writable += flags & GTF_permit_access && !(flags & GTF_readonly);
+  }
+  is_int(n->rx.pages, NETFRONT_SLOTS, "pages to receive in");
+  is_int(clean, NETFRONT_SLOTS, "are zeros");
+  is_int(writable, NETFRONT_SLOTS, "that the backend may write");
+  memset(bytes, 0xaa, sizeof bytes);
+  is_int(netif->ops->send(netif, lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, 60)), 0,
+         "a short packet");
+  for (i = 0; i < n->tx.pages && !n->tx.id[i].busy; i++)
+    ;
+  if (ok(i < n->tx.pages, "has a page")) {
+    is_mem(n->tx.id[i].page, bytes, 60, "with its bytes");
+    is_int((intmax_t)zeros(n->tx.id[i].page, 60), XEN_PAGE - 60, "and zeros behind it");
+    ok(fake.grants[n->tx.id[i].ref].flags & GTF_readonly, "which can only be read");
+  }
+  for (i = writable = 0; i < n->tx.pages; i++)
+    writable += !(fake.grants[n->tx.id[i].ref].flags & GTF_readonly);
+  is_int(writable, 0, "as all that are sent");
+  code(lwt_sleep(LWT_MS(1)));
+  is_int((intmax_t)back.n_in, 1, "it arrives");
+  is_int(code(netif->ops->close(netif)), 0, "closed");
+  back_forget();
+}
+
 /* ---- A packet that cannot be is dropped, and the device goes on ------------------- */
 
 static void rx_error(void) { rx_rsp(0)->status = NETIF_RSP_ERROR; }
@@ -377,5 +426,6 @@ int main(void)
   for (i = 0; i < sizeof breaches / sizeof *breaches; i++)
     test_breach(&breaches[i]);
   test_silent();
+  test_pages_seen();
   return lwt_test_done();
 }
