@@ -37,7 +37,7 @@ static struct lwt__resume hook = { .call = resumed };
 static void give_up(struct front *f)
 {
   if (f->backend)
-    lwt__xenbus_tell(f->path, "state", XenbusStateClosed);
+    f->untold = lwt__xenbus_tell(f->path, "state", XenbusStateClosed) != 0;
   f->ops->disconnect(f);
 }
 
@@ -86,6 +86,8 @@ static xenbus_state_p *wait_state(struct front *f, unsigned set)
   return (xenbus_state_p *)lwt_pick(2, ps);
 }
 
+static lwt_t *leave(struct front *f);
+
 struct connecting {
   struct lwt_frame frame;
   struct front *f;
@@ -109,6 +111,10 @@ LWT_STEP connecting_step(struct lwt_frame *frame)
 
   lwt_begin(s);
   lwt_defer(s, connecting_end, s);
+  /* A connected backend does not begin anew. */
+  if (s->f->untold)
+    lwt_await(s, leave(s->f));
+  s->f->untold = 0;
   do {
     s->f->ops->disconnect(s->f);
     lwt_await(s, &s->backend, lwt__xenbus_backend(s->f->path));

@@ -39,6 +39,7 @@ struct front {
   struct lwt_condition resumed;
   lwt_t *minder, *leaving;
   uint8_t state;       /* enum front_state */
+  uint8_t untold;      /* the backend does not know that its rings are gone */
   unsigned generation; /* in which it was connected */
   char path[40]; /* "device/vbd/51712" */
 };

@@ -12,7 +12,7 @@
 /* A device that a program has opened. */
 struct back_device {
   void *(*open)(void);             /* NULL: an error */
-  enum front_state (*use)(void *); /* what it is; DOWN also if it does not do its work */
+  enum front_state (*use)(void *); /* what it is; DOWN: it does not do its work */
   void (*close)(void *);
 };
 
@@ -33,8 +33,13 @@ static int back_watches(void)
   return n;
 }
 
-/* One: returns whether an allocation failed. */
-static int back_resume_once(const struct back_device *d, size_t first, int all)
+/* Which allocations fail: one; all from there on; those until the device lets its
+ * rings go. */
+enum back_want { BACK_ONE, BACK_ALL, BACK_SOME };
+
+/* Returns whether an allocation failed. */
+static int back_resume_once(const struct back_device *d, size_t first,
+                            enum back_want want)
 {
   unsigned suspends = fake.suspends;
   size_t held, failed;
@@ -49,11 +54,14 @@ static int back_resume_once(const struct back_device *d, size_t first, int all)
   second = lwt_sleep(LWT_S(1));
   back_plug(); /* another host's */
   lwt__suspend_ask();
-  lwt_test_fail(first, all);
+  if (want == BACK_SOME)
+    fake.closed = lwt_test_fail_no_more;
+  lwt_test_fail(first, want != BACK_ONE);
   lwt_run(second);
   failed = lwt_test_counted().failed;
   lwt_test_fail_no_more();
-  lwt_run(lwt_sleep(LWT_S(1)));
+  fake.closed = NULL;
+  lwt_run(lwt_sleep(LWT_S(2)));
   back_runs.runs++;
   back_runs.in_state[d->use(device)]++;
   d->close(device);
@@ -64,7 +72,7 @@ static int back_resume_once(const struct back_device *d, size_t first, int all)
   return failed != 0;
 }
 
-/* With each allocation from the suspend on failing, and each with all later ones. */
+/* With each allocation from the suspend on failing, alone and with later ones. */
 __attribute__((unused)) static void back_resumes(const struct back_device *d)
 {
   size_t n = 1;
@@ -72,8 +80,9 @@ __attribute__((unused)) static void back_resumes(const struct back_device *d)
 
   memset(&back_runs, 0, sizeof back_runs);
   do {
-    failed = back_resume_once(d, n, 0);
-    failed |= back_resume_once(d, n++, 1);
+    failed = back_resume_once(d, n, BACK_ONE);
+    failed |= back_resume_once(d, n, BACK_ALL);
+    failed |= back_resume_once(d, n++, BACK_SOME);
   } while (failed);
   ok(back_runs.runs > 20, "%d resumes without some memory", (int)back_runs.runs);
   is_int((intmax_t)back_runs.in_state[FRONT_DOWN], 0, "the device is up or lost");

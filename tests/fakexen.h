@@ -34,6 +34,7 @@ static struct {
   void (*sent)(uint32_t port); /* an event to another domain */
   void (*step)(void);          /* the other domains get the processor */
   void (*race)(void);          /* just before the guest is asleep */
+  void (*closed)(void);        /* a port has been closed */
   unsigned polls, too_many, forever, masked_off;
   uint64_t deadline; /* of the last poll; 0: none */
   unsigned listed;   /* ports of it */
@@ -194,6 +195,8 @@ long hypercall_event_channel_op(int cmd, void *arg)
     if (fake.port[port] > 1)
       fake.port[fake.port[port] - 2] = 1;
     fake.port[port] = 0;
+    if (fake.closed)
+      fake.closed();
     return 0;
   case EVTCHNOP_send:
     if (fake.port[port] > 1)

@@ -473,7 +473,7 @@ static void *open_one(void)
 static enum front_state use_one(void *disk)
 {
   enum front_state state = front_of(disk)->front.state;
-  int error = block_put(disk, 1, 0, 1);
+  int error = state == FRONT_DOWN ? 0 : block_put(disk, 1, 0, 1);
 
   if (state == FRONT_UP ? error || block_has(disk, 1, 0, 1) : error != LWT_ENODEV)
     state = FRONT_DOWN;
