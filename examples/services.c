@@ -15,6 +15,7 @@
  * all its units again means that none is left.
  */
 #include <lwt-http.h>
+#include <lwt-ip.h>
 #include <lwt-mdns.h>
 #include <lwt-net.h>
 #include <lwt.h>
@@ -205,12 +206,15 @@ static void accept_lost(void *accept)
 
 /* ---- Datagrams ---------------------------------------------------------- */
 
+enum { BATCH = 16 };
+
 struct datagrams {
   struct lwt_frame frame;
   struct services *all;
   unsigned port; /* without the base */
   struct lwt_udp *udp;
-  struct lwt_datagram *in;
+  struct lwt_datagram *batch[BATCH], *in; /* in: the present one */
+  size_t n, at;
   struct lwt_error error;
   char *bytes; /* of the present datagram, and room for a NUL */
   uint32_t len;
@@ -249,6 +253,14 @@ static int may_answer(const struct datagrams *d)
   return d->in->from.port != d->all->base + 7 && d->in->from.port >= 20;
 }
 
+static void free_batch(void *datagrams)
+{
+  struct datagrams *d = datagrams;
+
+  while (d->at < d->n)
+    lwt_datagram_free(d->batch[d->at++]);
+}
+
 LWT_STEP datagrams_step(struct lwt_frame *frame)
 {
   struct datagrams *d = (struct datagrams *)frame;
@@ -258,17 +270,21 @@ LWT_STEP datagrams_step(struct lwt_frame *frame)
   if (!(d->bytes = malloc(DATAGRAM)))
     lwt_throw(d, LWT_ENOMEM, "datagrams");
   lwt_defer(d, free, d->bytes);
+  lwt_defer(d, free_batch, d);
   for (;;) {
-    lwt_await(d, &d->in, lwt_udp_receive(d->udp));
-    d->len = 0;
-    if (d->in->packet)
-      d->len = lwt_buf_copy_out(d->in->packet, 0, d->bytes, DATAGRAM - 1);
-    if (d->port == 9999)
-      control(d);
-    else if (d->port == 7 && may_answer(d))
-      lwt_await_error(d, &d->error, lwt_udp_send(d->udp, &d->in->from, d->bytes, d->len));
-    lwt_datagram_free(d->in);
-    d->in = NULL;
+    lwt_await(d, &d->batch[0], lwt_udp_receive(d->udp));
+    d->n = 1 + lwt_ip_udp_take(d->udp, d->batch + 1, BATCH - 1);
+    for (d->at = 0; d->at < d->n; lwt_datagram_free(d->batch[d->at++])) {
+      d->in = d->batch[d->at];
+      d->len = 0;
+      if (d->in->packet)
+        d->len = lwt_buf_copy_out(d->in->packet, 0, d->bytes, DATAGRAM - 1);
+      if (d->port == 9999)
+        control(d);
+      else if (d->port == 7 && may_answer(d))
+        lwt_await_error(d, &d->error,
+                        lwt_udp_send(d->udp, &d->in->from, d->bytes, d->len));
+    }
   }
   lwt_end(d);
 }

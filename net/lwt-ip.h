@@ -217,6 +217,30 @@ LWT_API int lwt_ip_udp_open(struct lwt_stack *stack, const struct lwt_addr *addr
  * LWT_ENOTSUP (family, no such endpoint), LWT_ECONNABORTED (the stack is gone). */
 LWT_API int lwt_ip_udp_connect(struct lwt_udp *udp, const struct lwt_addr *peer);
 
+/* What is queued, up to max datagrams, into list, without a promise: a program awaits
+ * one lwt_udp_receive() and takes the rest.  Returns how many, perhaps 0; each is the
+ * caller's, for lwt_datagram_free().  Nothing is allocated.  0 as well while a receive
+ * is pending, when the stack is gone, and of an endpoint that is not a stack's over a
+ * device.  Errors of a peer are for lwt_udp_receive(). */
+LWT_API size_t lwt_ip_udp_take(struct lwt_udp *udp, struct lwt_datagram **list,
+                               size_t max);
+
+struct lwt_ip_udp_message {
+  struct lwt_addr to;
+  const void *bytes;
+  size_t len;
+};
+
+/* Send what can be sent at once, in order, without a promise.  Returns how many were
+ * sent; *error: 0 if that is all n, else why messages[returned] was not, and nothing
+ * after it was tried.  The bytes are the caller's again at once.  Errors: LWT_EAGAIN: the
+ * neighbour is not known (lwt_udp_send() asks, and waits for it); LWT_ENOBUFS: the device
+ * has no room now (where lwt_udp_send() drops and says nothing); LWT_ENOTSUP: no
+ * such endpoint, nothing was sent; and those of lwt_udp_send(). */
+LWT_API size_t lwt_ip_udp_send_many(struct lwt_udp *udp,
+                                    const struct lwt_ip_udp_message *messages, size_t n,
+                                    int *error);
+
 /* ---- Multicast ----------------------------------------------------------- */
 
 /* Receive what is sent to the group on this interface, from any source.  A group

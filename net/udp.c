@@ -3,8 +3,7 @@
  *
  * An endpoint belongs to the program until lwt_udp_close(), and outlives the
  * stack if need be: s is then NULL and every call fails.  Unread datagrams are
- * bounded by the memory that they keep.  A send to a neighbour that is not
- * known yet waits for it (struct pending); the bytes are read when it is.
+ * bounded by the memory that they keep.  What is sent is in udp_send.c.
  */
 #include "checksum.h"
 #include "group.h"
@@ -15,30 +14,8 @@
 
 #define EPHEMERAL_FIRST 1024u /* RFC 6056 3.2: all that are not well known */
 #define EPHEMERAL_COUNT 64512u
-#define MAX_PAYLOAD (65535 - NET_IPV4_LEN - NET_UDP_LEN)
-
-/* A send that waits for a neighbour. */
-struct pending {
-  struct net_neighbour_waiter waiter;
-  struct pending *next, **link;
-  struct udp_endpoint *e;
-  struct lwt_resolver r;
-  struct lwt_addr to;
-  struct net_hop hop;
-  const void *bytes;
-  size_t len;
-};
 
 /* ---- Input ------------------------------------------------------------- */
-
-/* Whether addr is the only peer of e, if it has one.  A link-local address is another
- * host on another link; a program may leave out where. */
-static int is_peer(const struct udp_endpoint *e, const struct lwt_addr *addr)
-{
-  return !e->peer.family ||
-         (lwt_addr_equal(&e->peer, addr) &&
-          (!e->peer.scope || !addr->scope || e->peer.scope == addr->scope));
-}
 
 /* How well an endpoint fits a destination and who sends; 0: not at all. */
 static int fits(const struct udp_endpoint *e, const struct lwt_addr *dst,
@@ -48,7 +25,8 @@ static int fits(const struct udp_endpoint *e, const struct lwt_addr *dst,
 
   if (e->addr.port != port || e->addr.family != dst->family ||
       (!any && !net_addr_same(&e->addr, dst)) ||
-      (e->options.interface && e->options.interface != interface) || !is_peer(e, src))
+      (e->options.interface && e->options.interface != interface) ||
+      !net_udp_is_peer(e, src))
     return 0;
   return 1 + 2 * !any + !!e->options.interface;
 }
@@ -262,200 +240,34 @@ void net_udp_icmp_error(struct net_stack *s, const struct net_icmp_error *error)
   }
 }
 
-static int take_error(struct udp_endpoint *e)
+struct udp_item *net_udp_pop(struct udp_endpoint *e)
 {
-  int error = e->error;
+  struct udp_item *item = e->queue;
 
-  e->error = 0;
-  return error;
+  if (!item)
+    return NULL;
+  e->queue = item->next;
+  if (!e->queue)
+    e->queue_end = &e->queue;
+  e->cost -= item->cost;
+  return item;
 }
 
 static lwt_datagram_p *udp_receive(struct lwt_udp *udp)
 {
   struct udp_endpoint *e = (struct udp_endpoint *)udp;
-  struct udp_item *item = e->queue;
+  struct udp_item *item;
 
   if (!e->s)
     return lwt_datagram_p_fail(LWT_ECONNABORTED, "udp_receive");
   if (receiving(e))
     return lwt_datagram_p_fail(LWT_EBUSY, "udp_receive");
+  item = net_udp_pop(e);
   if (!item && e->error)
-    return lwt_datagram_p_fail(take_error(e), "udp_receive");
+    return lwt_datagram_p_fail(net_udp_take_error(e), "udp_receive");
   if (!item)
     return (lwt_datagram_p *)lwt_task(&e->receiver);
-  e->queue = item->next;
-  if (!e->queue)
-    e->queue_end = &e->queue;
-  e->cost -= item->cost;
   return (lwt_datagram_p *)lwt_return_owned(&item->datagram, lwt_datagram_free);
-}
-
-/* ---- Output ------------------------------------------------------------ */
-
-/* Returns what the program shall hear. */
-static int emit(struct udp_endpoint *e, const struct net_hop *hop,
-                const struct lwt_addr *to, const void *bytes, size_t len)
-{
-  struct net_stack *s = e->s;
-  struct net_udp_repr r = {
-    .src = e->addr.port, .dst = to->port, .total = (uint16_t)(len + NET_UDP_LEN)
-  };
-  struct lwt_addr src = e->options.anonymous ? net_addr4(0, 0) : hop->src;
-  uint8_t ttl = e->options.ttl ? e->options.ttl : hop->kind == NET_HOP_MULTICAST;
-  struct lwt_buf *packet = lwt_buf_copy_in(LWT_BUF_HEADROOM, bytes, (uint32_t)len);
-  int error;
-
-  if (packet)
-    packet = lwt_buf_push(packet, NET_UDP_LEN);
-  if (!packet) {
-    s->stats.no_memory++;
-    return LWT_ENOMEM;
-  }
-  net_udp_emit(&r, packet->data);
-  net_csum_finish_for(hop->nif->offloads, &src, to, NET_PROTO_UDP, 6, packet);
-  s->stats.udp_tx++;
-  error = net_ip_send_on(s, hop, &src, to, NET_PROTO_UDP, e->options.tos,
-                         ttl, 0, packet);
-  return error == LWT_ENOBUFS ? 0 : error; /* dropped for want of room */
-}
-
-static void unlink_pending(struct pending *p)
-{
-  *p->link = p->next;
-  if (p->next)
-    p->next->link = p->link;
-}
-
-static void resolved(struct net_neighbour_waiter *waiter, int error)
-{
-  struct pending *p = (struct pending *)waiter;
-
-  unlink_pending(p);
-  if (!error && !lwt_unwanted(&p->r))
-    error = emit(p->e, &p->hop, &p->to, p->bytes, p->len);
-  if (error)
-    lwt_reject(&p->r, error, "udp_send");
-  else
-    lwt_fulfill(&p->r, NULL);
-  lwt__free(p);
-}
-
-/* Returns 0 and a promise (pending, unless memory is out), or what
- * net_neighbour_wait() says. */
-static int await_neighbour(struct udp_endpoint *e, const struct pending *init,
-                           lwt_t **promise)
-{
-  struct pending *p = lwt__alloc(sizeof *p);
-  int error;
-
-  if (!p)
-    return LWT_ENOMEM;
-  *p = *init;
-  error = net_neighbour_wait(p->hop.nif, &p->hop.next, &p->waiter);
-  if (error) {
-    lwt__free(p);
-    return error;
-  }
-  *promise = lwt_task(&p->r);
-  if (lwt_state(*promise) != LWT_PENDING) { /* no memory */
-    net_neighbour_unwait(&p->waiter);
-    lwt__free(p);
-    return 0;
-  }
-  p->link = &e->pending;
-  p->next = e->pending;
-  if (p->next)
-    p->next->link = &p->next;
-  e->pending = p;
-  return 0;
-}
-
-/* The way of the endpoint's packets, perhaps in *room. */
-static const struct net_hop *way(struct udp_endpoint *e, const struct lwt_addr *to,
-                                 struct net_hop *room, int *error)
-{
-  const struct net_hop *hop = room;
-
-  if (e->options.interface)
-    *error = net_hop_find(e->s, to, &e->addr, e->options.interface, room);
-  else
-    hop = net_hop_cached(e->s, to, &e->addr, error);
-  if (!*error && e->options.anonymous && hop->kind != NET_HOP_BROADCAST)
-    *error = LWT_ENETUNREACH;
-  if (!*error && e->options.no_broadcast && hop->kind == NET_HOP_BROADCAST)
-    *error = LWT_EACCES;
-  if (!*error && e->options.no_loop && hop->kind == NET_HOP_MULTICAST) {
-    *room = *hop;
-    room->no_loop = 1;
-    hop = room;
-  }
-  e->s->stats.ip_no_route += *error == LWT_ENETUNREACH;
-  return hop;
-}
-
-/* Why nothing can be sent whatever the way is. */
-static int cannot_send(struct udp_endpoint *e, const struct lwt_addr *to, size_t len)
-{
-  if (!e->s)
-    return LWT_ECONNABORTED;
-  if (to->family != e->addr.family)
-    return LWT_ENOTSUP;
-  if (!to->port)
-    return LWT_EINVAL;
-  if (len > MAX_PAYLOAD + (to->family == 6 ? NET_IPV4_LEN : 0u))
-    return LWT_EMSGSIZE;
-  if (!is_peer(e, to))
-    return LWT_EISCONN;
-  if (e->error)
-    return take_error(e);
-  if (e->refused.family && lwt_addr_equal(&e->refused, to)) {
-    e->refused.family = 0;
-    return LWT_ECONNREFUSED;
-  }
-  return 0;
-}
-
-/* To a neighbour that is not known (yet). */
-static lwt_t *send_later(struct udp_endpoint *e, const struct net_hop *hop,
-                         const struct lwt_addr *to, const void *bytes, size_t len)
-{
-  struct pending init = { .waiter.fn = resolved, .e = e, .to = *to, .hop = *hop,
-                          .bytes = bytes, .len = len };
-  lwt_t *promise = NULL;
-  int error = await_neighbour(e, &init, &promise);
-
-  if (promise)
-    return promise;
-  if (error == LWT_ENOBUFS)
-    return lwt_return(NULL); /* dropped for want of room, and counted */
-  return lwt_fail(error, "udp_send");
-}
-
-static lwt_t *udp_send(struct lwt_udp *udp, const struct lwt_addr *to,
-                       const void *bytes, size_t len)
-{
-  struct udp_endpoint *e = (struct udp_endpoint *)udp;
-  const struct net_hop *hop = NULL;
-  struct net_hop room;
-  struct lwt_addr src;
-  int error, near;
-
-  if (net_udp_send_next(e, to, bytes, len, &error))
-    return error ? lwt_fail(error, "udp_send") : lwt_return(NULL);
-  error = cannot_send(e, to, len);
-  if (!error)
-    hop = way(e, to, &room, &error);
-  if (error)
-    return lwt_fail(error, "udp_send");
-  net_clock(e->s);
-  near = hop->kind == NET_HOP_NEIGHBOUR;
-  if (near && !net_neighbour_known(hop->nif, &hop->next))
-    return send_later(e, hop, to, bytes, len);
-  src = hop->src;
-  error = emit(e, hop, to, bytes, len);
-  if (near)
-    net_udp_route(e, &src, to);
-  return error ? lwt_fail(error, "udp_send") : lwt_return(NULL);
 }
 
 /* ---- Life -------------------------------------------------------------- */
@@ -465,7 +277,6 @@ static void detach(struct udp_endpoint *e)
 {
   struct net_stack *s = e->s;
   struct udp_endpoint **link = net_udp_bucket(s, e->addr.port);
-  struct pending *p;
   struct udp_item *item;
 
   while (*link != e)
@@ -480,12 +291,7 @@ static void detach(struct udp_endpoint *e)
     lwt_datagram_free(&item->datagram);
   }
   lwt_reject(&e->receiver, LWT_ECONNABORTED, "udp_receive");
-  while ((p = e->pending)) {
-    unlink_pending(p);
-    net_neighbour_unwait(&p->waiter);
-    lwt_reject(&p->r, LWT_ECONNABORTED, "udp_send");
-    lwt__free(p);
-  }
+  net_udp_abort_sends(e);
 }
 
 static void udp_close(struct lwt_udp *udp)
@@ -505,8 +311,13 @@ static struct lwt_addr udp_local(struct lwt_udp *udp)
 }
 
 static const struct lwt_udp_ops udp_ops = {
-  .receive = udp_receive, .send = udp_send, .close = udp_close, .local = udp_local
+  .receive = udp_receive, .send = net_udp_send, .close = udp_close, .local = udp_local
 };
+
+struct udp_endpoint *net_udp_of(struct lwt_udp *udp)
+{
+  return udp->ops == &udp_ops ? (struct udp_endpoint *)udp : NULL;
+}
 
 /* Whether nobody is in the way of binding to addr. */
 static int is_free(struct net_stack *s, const struct lwt_addr *addr, uint32_t interface)

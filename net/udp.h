@@ -69,6 +69,39 @@ struct udp_endpoint *net_udp_find(struct net_stack *s, const struct lwt_addr *ds
 struct udp_item *net_udp_take(struct udp_endpoint *e, struct lwt_buf *packet);
 void net_udp_hand_over(struct udp_endpoint *e, struct udp_item *item);
 
+/* The first of the queue, out of it, for the program; NULL: there is none. */
+struct udp_item *net_udp_pop(struct udp_endpoint *e);
+
+/* Whether addr is the only peer of e, if it has one.  A link-local address is another
+ * host on another link; a program may leave out where. */
+static inline int net_udp_is_peer(const struct udp_endpoint *e,
+                                  const struct lwt_addr *addr)
+{
+  return !e->peer.family ||
+         (lwt_addr_equal(&e->peer, addr) &&
+          (!e->peer.scope || !addr->scope || e->peer.scope == addr->scope));
+}
+
+static inline int net_udp_take_error(struct udp_endpoint *e)
+{
+  int error = e->error;
+
+  e->error = 0;
+  return error;
+}
+
+/* The endpoint of ours that it is; NULL: another stack's. */
+struct udp_endpoint *net_udp_of(struct lwt_udp *udp);
+
+/* Send a datagram if that can be done at once.  LWT_EAGAIN: the neighbour is not
+ * known; LWT_ENOBUFS: there was no room. */
+int net_udp_send_now(struct udp_endpoint *e, const struct lwt_addr *to,
+                     const void *bytes, size_t len);
+lwt_t *net_udp_send(struct lwt_udp *udp, const struct lwt_addr *to, const void *bytes,
+                    size_t len);
+/* Who waits to send is told that the stack or the endpoint is gone. */
+void net_udp_abort_sends(struct udp_endpoint *e);
+
 /* Send a datagram that is short and goes where others have gone.  Returns 1 and
  * what the program shall hear, or 0: it is not one. */
 int net_udp_send_next(struct udp_endpoint *e, const struct lwt_addr *to,

@@ -101,8 +101,6 @@ int net_udp_send_next(struct udp_endpoint *e, const struct lwt_addr *to,
   *error = route->plain ? pass(e, route, to, bytes, len, packet)
                         : net_route_send(s, route, CSUM_OFFSET, 0,
                                          net_ipv4_id(s, net_ip4(to)), packet);
-  if (*error == LWT_ENOBUFS) /* dropped for want of room */
-    *error = 0;
   return 1;
 }
 
