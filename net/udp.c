@@ -10,6 +10,7 @@
 #include "udp.h"
 #include "wire.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define EPHEMERAL_FIRST 1024u /* RFC 6056 3.2: all that are not well known */
@@ -76,12 +77,14 @@ struct udp_item *net_udp_take(struct udp_endpoint *e, struct lwt_buf *packet)
 
   if (e->cost + cost > s->config.udp_queue && !receiving(e)) {
     s->stats.udp_queue_full++;
+    e->dropped++;
     lwt_buf_free(packet);
     return NULL;
   }
   item = lwt__datagram_new(sizeof *item);
   if (!item) {
     s->stats.no_memory++;
+    e->dropped++;
     lwt_buf_free(packet);
     return NULL;
   }
@@ -165,10 +168,12 @@ static void deliver_all(struct net_stack *s, const struct net_ip_info *ip,
       continue;
     found = 1;
     copy = lwt_buf_slice(packet, 0, packet->total);
-    if (copy)
+    if (copy) {
       deliver(e, ip, r, copy);
-    else
+    } else {
       s->stats.no_memory++;
+      e->dropped++;
+    }
   }
   s->stats.udp_no_port += !found;
   lwt_buf_free(packet);
@@ -488,12 +493,14 @@ void net_udp_fini(struct net_stack *s)
 
 void net_udp_dump(struct net_stack *s, FILE *out)
 {
-  char text[LWT_ADDR_TEXT];
+  char text[LWT_ADDR_TEXT], peer[LWT_ADDR_TEXT];
   struct udp_endpoint *e;
   unsigned i;
 
   for (i = 0; i < UDP_BUCKETS; i++)
     for (e = s->udp->bucket[i]; e; e = e->next)
-      fprintf(out, "udp %s, %u bytes of memory unread\n",
-              lwt_addr_format(&e->addr, text, sizeof text), (unsigned)e->cost);
+      fprintf(out, "udp %s%s%s, %u bytes of memory unread, %" PRIu64 " dropped\n",
+              lwt_addr_format(&e->addr, text, sizeof text), e->peer.family ? " of " : "",
+              e->peer.family ? lwt_addr_format(&e->peer, peer, sizeof peer) : "",
+              (unsigned)e->cost, e->dropped);
 }

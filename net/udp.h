@@ -24,6 +24,7 @@ struct udp_endpoint {
   struct lwt_ip_udp_options options;
   struct udp_item *queue, **queue_end;
   uint32_t cost;
+  uint64_t dropped; /* for want of room or memory */
   struct lwt_resolver receiver; /* of the pending receive */
   struct pending *pending;
   struct lwt_addr refused; /* ICMP said so; the next send there fails */

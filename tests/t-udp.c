@@ -1,6 +1,8 @@
 /* t-udp.c - endpoints, datagrams, limits.
  * SPDX-License-Identifier: ISC
  */
+#include <lwt-ip.h>
+
 #include "netlab.h"
 
 static uint8_t pattern[70000];
@@ -138,10 +140,24 @@ static void test_malformed(void)
   lab_end();
 }
 
+/* The stack's dump has this line. */
+static void dumped(const char *line)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+
+  lwt_net_dump(lab_stack, out);
+  fclose(out);
+  ok(strstr(text, line) != NULL, "dumped: %.*s", (int)strcspn(line, "\n"), line);
+  free(text);
+}
+
 static void test_queue(void)
 {
   struct lwt_net_config config = { .udp_queue = 4 * 4096 };
-  struct lwt_udp *udp;
+  struct lwt_addr peer = lab_addr("10.0.0.9", 1000);
+  struct lwt_udp *udp, *other;
   int i;
 
   start(&config);
@@ -151,6 +167,11 @@ static void test_queue(void)
     inject();
   }
   is_int(STAT(udp_queue_full), 2, "a full queue drops the newest");
+  dumped("udp 0.0.0.0:7, 16384 bytes of memory unread, 2 dropped\n");
+  is_int(open_udp("0.0.0.0", 8, &other), 0, "another endpoint");
+  is_int(lwt_ip_udp_connect(other, &peer), 0, "with a peer");
+  dumped("udp 0.0.0.0:8 of 10.0.0.9:1000, 0 bytes of memory unread, 0 dropped\n");
+  lwt_udp_close(other);
   receives(udp, "10.0.0.9:1000", 1, "not the oldest");
   lab_udp("10.0.0.9", 1006, "10.0.0.2", 7, "x", 1);
   inject();
