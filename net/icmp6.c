@@ -189,7 +189,10 @@ static void echo(struct net_stack *s, const struct net_ip_info *ip,
 {
   struct net_icmpv6_repr r = { .type = NET_ICMP6_ECHO_REPLY, .word = q->word };
 
-  if (!net_ip_is_unicast(s, &ip->src) || (ip->broadcast && !net_icmp_allowed(s))) {
+  int unicast = net_ip_is_unicast(s, &ip->src);
+
+  s->stats.icmp_ignored += !unicast;
+  if (!unicast || (ip->broadcast && !net_icmp_allowed(s))) {
     lwt_buf_free(packet);
     return;
   }

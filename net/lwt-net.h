@@ -209,6 +209,9 @@ struct lwt_net_config {
   X(tcp_out_of_order)                                                         \
   X(tcp_out_of_order_full)   /* dropped: too many holes or pages */           \
   X(tcp_outside)      /* not in the window */                                 \
+  X(tcp_ignored)      /* no effect, for what no other counter says: flags that    \
+                         mean nothing there, data after the FIN, that nobody  \
+                         reads, or for which there is no room */              \
   X(tcp_paws)         /* an old timestamp */                                  \
   X(tcp_no_timestamp) /* none, though it was agreed on */                     \
   X(tcp_bad_acks)     /* of what was never sent, or long ago */               \

@@ -90,12 +90,12 @@ static struct tcp_conn *input_stranger(struct net_stack *s, const struct tcp_tup
   if (!l) {
     s->stats.tcp_no_port++;
     net_tcp_refuse(s, t, r);
-  } else if (r->flags & TCP_RST) {
-    return NULL;
-  } else if (r->flags & TCP_ACK) {
+  } else if ((r->flags & (TCP_ACK | TCP_RST)) == TCP_ACK) {
     return net_tcp_listen_ack(l, t, r);
-  } else if ((r->flags & (TCP_SYN | TCP_FIN)) == TCP_SYN) {
+  } else if ((r->flags & (TCP_SYN | TCP_FIN | TCP_RST)) == TCP_SYN) {
     net_tcp_listen_syn(l, t, r, iss ? *iss : net_tcp_isn(s, t));
+  } else {
+    s->stats.tcp_ignored++;
   }
   return NULL;
 }

@@ -57,16 +57,18 @@ static void input_syn_sent(struct tcp_conn *c, const struct tcp_repr *r)
   int acks = r->flags & TCP_ACK;
 
   if (acks && (seq_le(r->ack, c->iss) || seq_gt(r->ack, c->snd_nxt))) {
+    s->stats.tcp_ignored += !!(r->flags & TCP_RST);
     net_tcp_refuse(s, &c->node.tuple, r);
     return;
   }
-  if (r->flags & TCP_RST) {
-    if (acks)
-      net_tcp_conn_close(c, LWT_ECONNREFUSED, "tcp_connect");
+  if (acks && r->flags & TCP_RST) {
+    net_tcp_conn_close(c, LWT_ECONNREFUSED, "tcp_connect");
     return;
   }
-  if (!(r->flags & TCP_SYN))
+  if ((r->flags & (TCP_SYN | TCP_RST)) != TCP_SYN) {
+    s->stats.tcp_ignored++;
     return;
+  }
   take_syn(c, r);
   c->ack_now = 1;
   net_tcp_work(c);
@@ -238,23 +240,27 @@ static void input_text(struct tcp_conn *c, const struct tcp_repr *r,
   uint32_t len, seq;
 
   if (c->eof || c->state == TCP_SYN_RCVD) {
+    c->stack->stats.tcp_ignored++;
     lwt_buf_free(payload);
     return;
   }
   if (r->len && !c->user && !c->listener && c->ending != TCP_END_CONNECT) {
     c->data_lost = 1; /* nobody reads: see net_tcp_conn_fin_acked() */
+    c->stack->stats.tcp_ignored++;
     lwt_buf_free(payload);
     return;
   }
   len = trim(c, r, payload, &seq, &fin);
   if (len < r->len)
     c->ack_now = 1;
-  if (!len)
+  if (!len) {
+    c->stack->stats.tcp_ignored += !fin || c->fin_seen;
     lwt_buf_free(payload);
-  else if (seq == c->rcv_nxt)
+  } else if (seq == c->rcv_nxt) {
     in_order(c, len, len, payload);
-  else
+  } else {
     out_of_order(c, seq, len, payload);
+  }
   if (fin && !c->fin_seen) {
     c->fin_seen = 1;
     c->rcv_fin = r->seq + r->len;
@@ -279,6 +285,8 @@ static void input_second_syn(struct tcp_conn *c, const struct tcp_repr *r)
   } else if (!(r->flags & (TCP_ACK | TCP_RST))) {
     c->ack_now = 1;
     net_tcp_work(c);
+  } else {
+    c->stack->stats.tcp_ignored++;
   }
 }
 
@@ -321,8 +329,10 @@ static int input_header(struct tcp_conn *c, const struct tcp_repr *r)
     net_tcp_challenge(c);
     return 0;
   }
-  if (!(r->flags & TCP_ACK))
+  if (!(r->flags & TCP_ACK)) {
+    c->stack->stats.tcp_ignored++;
     return 0;
+  }
   /* RFC 7323 4.3: only what moves the left edge. */
   if (c->ts_on && seq_le(r->seq, c->last_ack)) {
     c->ts_recent = r->tsval;

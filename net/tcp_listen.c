@@ -323,6 +323,8 @@ struct tcp_conn *net_tcp_half_input(struct net_stack *s, struct tcp_half *h,
       net_tcp_half_free(s, h); /* back to LISTEN */
     else if (offset < h->wnd)
       send_half_ack(h);
+    else
+      s->stats.tcp_ignored++;
     return NULL;
   }
   if (r->flags & TCP_SYN || (offset && offset >= h->wnd)) {
@@ -330,7 +332,10 @@ struct tcp_conn *net_tcp_half_input(struct net_stack *s, struct tcp_half *h,
     send_half_ack(h);
     return NULL;
   }
-  return r->flags & TCP_ACK ? half_ack(s, h, r) : NULL;
+  if (r->flags & TCP_ACK)
+    return half_ack(s, h, r);
+  s->stats.tcp_ignored++;
+  return NULL;
 }
 
 /* ---- Accepting --------------------------------------------------------- */

@@ -127,6 +127,8 @@ static void input_fin_wait_2(struct net_stack *s, struct tcp_wait *w,
       w->ts_recent = r->tsval;
     restart(s, w);
     send(s, w, TCP_ACK);
+  } else if (end != r->seq) {
+    s->stats.tcp_ignored++;
   }
 }
 
@@ -141,6 +143,8 @@ void net_tcp_wait_input(struct net_stack *s, struct tcp_wait *w,
       net_tcp_wait_free(s, w);
     else if (w->fin_wait_2 && r->seq - w->rcv_nxt < w->rcv_wnd)
       challenge(s, w);
+    else
+      s->stats.tcp_ignored++;
     return;
   }
   if (w->ts_on && r->options & TCP_OPT_TS && net_tcp_paws(r->tsval, w->ts_recent)) {
@@ -152,8 +156,10 @@ void net_tcp_wait_input(struct net_stack *s, struct tcp_wait *w,
     challenge(s, w);
     return;
   }
-  if (!(r->flags & TCP_ACK))
+  if (!(r->flags & TCP_ACK)) {
+    s->stats.tcp_ignored++;
     return;
+  }
   if (seq_gt(r->seq, w->rcv_nxt + w->rcv_wnd) || seq_lt(r->seq + len, w->rcv_nxt)) {
     s->stats.tcp_outside++;
     challenge(s, w);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: ISC
  */
 
+#include <lwt-ip.h>
+
 #include "netlab6.h"
 
 /* ---- Neighbours --------------------------------------------------------- */
@@ -178,11 +180,34 @@ static void test_echo(void)
   echo("::ffff:10.0.0.1", "2001:db8::1", 3);
   inject();
   is_int(STAT(ip_source), 4, "from a group, loopback, ourselves, mapped");
+  is_int(STAT(icmp_ignored), 0, "not in two places");
+  echo("::", "2001:db8::1", 3);
+  inject();
+  is_int(STAT(icmp_ignored), 1, "from nobody");
   quiet();
   echo("2001:db8::2", "2001:db8::1", 3);
   lab_len--;
   inject();
   is_int(STAT(ip_malformed), 1, "cut short");
+  lab_end();
+}
+
+/* Nobody knows the way back. */
+static void test_no_route(void)
+{
+  struct lwt_ip_route route = { .dst = { .family = 6 }, .interface = 2 };
+
+  lab6_start(LWT_NET_IPV6_STATIC);
+  know();
+  route.gateway = lab_addr("2001:db8::fe", 0);
+  is_int(lwt_ip_route_remove(lab_stack, &route), 0, "no default route");
+  echo("2001:db9::2", "2001:db8::1", 3);
+  inject();
+  is_int(STAT(ip_no_route), 1, "an answer has no route");
+  echo("2001:db9::2", "ff02::1", 3);
+  inject();
+  is_int(STAT(ip_no_route), 2, "nor from a group");
+  quiet();
   lab_end();
 }
 
@@ -476,6 +501,7 @@ int main(void)
   test_resolve();
   test_unresolved();
   test_echo();
+  test_no_route();
   test_no_port();
   test_errors_in();
   test_path_mtu();

@@ -84,6 +84,9 @@ static void close_second(void)
   out("A 1 ack 2 win 65534");
   is_str(read_text(flow), "end", "end of the stream");
   is_str(read_text(flow), "end", "again");
+  in("PA 2 ack 1 win 1000 'x'");
+  is_int(STAT(tcp_ignored), 1, "data after the FIN is counted");
+  lab_discard();
   is_int(write_text(flow, "more"), 0, "we may write");
   out("PA 1 ack 2 win 65534 'more'");
   in("A 2 ack 5 win 1000");
@@ -182,8 +185,10 @@ static void close_unread(void)
   out("FA 1 ack 1 win 65535");
   in("PA 1 ack 1 win 5000 'late'");
   quiet();
+  is_int(STAT(tcp_ignored), 1, "what nobody reads is counted");
   in("PA 1 ack 2 win 5000 'late'");
   out("RA 2 ack 1 win 65535");
+  is_int(STAT(tcp_ignored), 2, "again");
   is_int(outcome(&closing), 0, "closed");
   is_int(lab.tcp->table.count, 0, "nothing is left");
   lab_end();
@@ -198,8 +203,25 @@ static void fin_wait_2_ends(void)
   out("FA 1 ack 1 win 65535");
   in("A 1 ack 2 win 5000");
   is_int(outcome(&closing), 0, "closed");
+  in("R 2000000 win 0"); /* outside the window */
+  in("F 1 win 5000"); /* no ACK */
+  quiet();
+  is_int(STAT(tcp_ignored), 2, "counted");
   advance(LWT_S(60));
   is_int(lab.tcp->table.count, 0, "nothing is left");
+  lab_end();
+
+  begin("FIN-WAIT-2 of a closed connection: what was received before comes again");
+  lab_open("mss 1000", 5000);
+  in("PA 1 ack 1 win 5000 'x'");
+  is_str(read_text(lab_flow), "x", "read");
+  closing = close_flow(lab_flow);
+  out("FA 1 ack 2 win 65534");
+  in("A 2 ack 2 win 5000");
+  is_int(outcome(&closing), 0, "closed");
+  in("PA 1 ack 2 win 5000 'x'");
+  is_int(lab.tcp->n_waits, 1, "which is no reason to reset");
+  is_int(STAT(tcp_ignored), 1, "counted");
   lab_end();
 }
 
@@ -358,6 +380,9 @@ static void time_wait(void)
   make_time_wait("mss 1460");
   in("R 2 win 0");
   is_int(lab.tcp->n_waits, 1, "still there");
+  in("P 2 win 1000 'x'"); /* no ACK */
+  quiet();
+  is_int(STAT(tcp_ignored), 2, "both are counted");
   in("PA 1 ack 1 win 1000 'old'");
   out("A 2 ack 2 win 65534");
   in("S 2 win 1000"); /* not beyond what was received */

@@ -82,6 +82,26 @@ static void duplicates(void)
   in("PA 3 ack 1 win 1000 'llo!'"); /* partly new */
   out("A 1 ack 7 win 65529");
   is_str(read_text(lab_flow), "hello!", "each byte once");
+  is_int(STAT(tcp_outside), 1, "all of it was there: counted");
+  is_int(STAT(tcp_ignored), 0, "in one place");
+  lab_end();
+
+  begin("what is not taken is counted: no ACK (3.10.7.4), no room");
+  lab_open("mss 1000", 1000);
+  in("P 1 win 1000 'x'");
+  quiet();
+  is_int(STAT(tcp_ignored), 1, "no ACK");
+  lab_end();
+  begin_with("a byte for a closed window", 0, 4000);
+  lab_open("mss 1000", 1000);
+  in("A 1 ack 1 win 1000 len 2000");
+  in("A 2001 ack 1 win 1000 len 2000");
+  lab_discard();
+  in("A 4001 ack 1 win 1000 len 1");
+  out("A 1 ack 4001 win 0");
+  is_int(STAT(tcp_ignored), 1, "no room");
+  in("FA 4001 ack 1 win 1000");
+  is_int(STAT(tcp_ignored), 1, "a FIN needs none");
   lab_end();
 }
 

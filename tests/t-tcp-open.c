@@ -101,6 +101,7 @@ static void wrong_answers(void)
   out("R 0 win 0");
   in("A 1 ack 1 win 1000");
   quiet();
+  is_int(STAT(tcp_ignored), 3, "what was not answered is counted");
   ok(!lab_flow && !lab_error.code, "still connecting");
   in("SA 0 ack 1 win 1000");
   out("A 1 ack 1 win 65535");
@@ -126,6 +127,9 @@ static void simultaneous_open(void)
   out("S 0 win 65535 mss 1460 ws 0 sok ts 0/0");
   in("S 0 win 1000 mss 1000");
   out("SA 0 ack 1 win 65535 mss 1460");
+  in("SA 0 ack 77 win 1000 mss 1000");
+  quiet();
+  is_int(STAT(tcp_ignored), 1, "of what we have not sent");
   in("SA 0 ack 1 win 1000 mss 1000");
   quiet();
   ok(lab_flow != NULL, "connected");
@@ -209,6 +213,10 @@ static void half_open(void)
   out("SA 0 ack 1 win 65535 mss 1460");
   advance(LWT_S(2));
   out("SA 0 ack 1 win 65535 mss 1460");
+  in("R 2000000 win 0"); /* outside the window */
+  in("P 1 win 1000 'x'"); /* no ACK */
+  quiet();
+  is_int(STAT(tcp_ignored), 2, "counted");
   in("R 1 win 0"); /* back to LISTEN */
   is_int(lab.tcp->n_halves, 0, "reset");
   our_iss_known = 0;
@@ -256,9 +264,13 @@ static void nobody_listens(void)
   out("R 78 win 0");
   in("SA 5 ack 78 win 1000");
   out("R 78 win 0");
+  is_int(STAT(tcp_ignored), 0, "all of them count elsewhere");
   in("F 5 win 1000");
   in("R 5 win 0");
+  in("SF 5 win 1000");
+  in("SR 5 win 0");
   quiet();
+  is_int(STAT(tcp_ignored), 4, "without effect, and counted");
   is_int(lab.tcp->n_halves, 0, "no connection");
   lab_resets_allowed = 0;
   in("A 5 ack 78 win 1000");
