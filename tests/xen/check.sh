@@ -24,7 +24,7 @@ mkdir "$scratch/tests"
 parts=${XEN_PARTS:-guests net block secure stress}
 ls "$images"/../../examples/www-secure.xen >/dev/null 2>&1 ||
   parts=$(echo " $parts " | sed 's/ secure / /') # no BearSSL for images
-for part in run $parts; do
+for part in run time $parts; do
   cp "$here/$part.sh" "$scratch/tests"
 done
 cp "$images"/*.xen "$images"/../../examples/*.xen "$scratch/tests"
@@ -45,6 +45,19 @@ XEN_RIG_TIMEOUT=${XEN_RIG_TIMEOUT:-$((420 + ${XEN_STRESS:-20}))}
 export XEN_RIG_TIMEOUT
 sh "$rig/boot.sh" "$cache" "$scratch/tests" >"$scratch/serial" 2>&1
 tr -d '\r' <"$scratch/serial" >"$images/serial.log"
+
+# The machine was too busy to judge timers: once more where an instruction takes two
+# nanoseconds of the emulated machine's time, so that what shares this one is not seen.
+if grep -q '^TAP: ok - time: .* # SKIP' "$images/serial.log"; then
+  echo time >"$scratch/tests/parts"
+  sh "$rig/boot.sh" "$cache" "$scratch/tests" -icount shift=1,sleep=off 2>&1 |
+    tr -d '\r' >"$images/serial-time.log"
+  sed -i '/^TAP: .*ok - time: /d' "$images/serial.log"
+  grep '^TAP: ' "$images/serial-time.log" >>"$images/serial.log"
+  grep -q '^dom0: done$' "$images/serial-time.log" ||
+    echo "TAP: not ok - time: dom0 came to its end once more: $images/serial-time.log" \
+      >>"$images/serial.log"
+fi
 
 # Functions of the addresses of a backtrace, on this side, where the tools are.
 while read -r _ how addresses; do
