@@ -20,7 +20,7 @@
 #include <xen/io/console.h>
 
 #define QUEUE 16384u
-#define PATIENCE LWT_MS(100)
+#define PATIENCE LWT_S(1)
 
 static struct {
   struct lwt_flow flow;
