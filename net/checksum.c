@@ -25,16 +25,7 @@ static inline uint64_t fold64(uint64_t sum)
 
 static inline uint16_t fold_and_swap(uint64_t sum)
 {
-  uint64_t s = (sum & 0xffffffffu) + (sum >> 32);
-
-  s = (s & 0xffff) + (s >> 16 & 0xffff) + (s >> 32);
-  s = (s & 0xffff) + (s >> 16);
-  s = (s & 0xffff) + (s >> 16);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  return __builtin_bswap16((uint16_t)s);
-#else
-  return (uint16_t)s;
-#endif
+  return net_sum_of((sum & 0xffffffffu) + (sum >> 32));
 }
 
 static inline uint64_t load64(const uint8_t *p)

@@ -21,13 +21,17 @@ static inline uint16_t net_sum_fold(uint32_t sum)
 /* The sum of len bytes; an odd last byte counts as if a zero followed. */
 uint16_t net_sum(const void *bytes, size_t len);
 
-/* A sum of words of 32 bits as the machine loads them, folded. */
+/* The same of a sum of words of 32 bits, fewer than 2^31 of them. */
+static inline uint16_t net_sum_fold_words(uint64_t sum)
+{
+  return net_sum_fold((uint32_t)((sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32)));
+}
+
+/* The same of words as the machine loads them. */
 static inline uint16_t net_sum_of(uint64_t words)
 {
-  uint16_t sum;
+  uint16_t sum = net_sum_fold_words(words);
 
-  words = (words & 0xffff) + (words >> 16 & 0xffff) + (words >> 32);
-  sum = net_sum_fold((uint32_t)words);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   sum = __builtin_bswap16(sum);
 #endif

@@ -58,8 +58,7 @@ static inline int transmit(struct net_stack *s, struct tcp_conn *c)
   }
   lwt__copy(p + header, bytes, len); /* a call: what is made of memcpy() here is slower */
   sum += net_sum_few(bytes, len);
-  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-  net_put32(p + TCP_CSUM, (uint32_t)(uint16_t)~net_sum_fold((uint32_t)sum) << 16);
+  net_put32(p + TCP_CSUM, (uint32_t)(uint16_t)~net_sum_fold_words(sum) << 16);
   s->stats.tcp_tx++;
   return net_route_pass(s, &c->route, c->tos, 0, segment);
 }
