@@ -160,6 +160,23 @@ lab_ipv4(const char *src, const char *dst, int proto, uint16_t id, uint32_t frag
   return p + 20;
 }
 
+/* A TCP header from port 1000 to 7 with n bytes of options; its sum is zero. */
+__attribute__((unused)) static void
+lab_tcp(uint8_t *p, uint32_t seq, uint32_t ack, int flags, uint16_t window,
+        const void *options, uint32_t n)
+{
+  memset(p, 0, 20);
+  lab_put(p, 2, 1000);
+  lab_put(p + 2, 2, 7);
+  lab_put(p + 4, 4, seq);
+  lab_put(p + 8, 4, ack);
+  p[12] = (uint8_t)((20 + n) / 4 << 4);
+  p[13] = (uint8_t)flags;
+  lab_put(p + 14, 2, window);
+  if (n)
+    memcpy(p + 20, options, n);
+}
+
 __attribute__((unused)) static void lab_udp(const char *src, uint16_t sport,
                                             const char *dst, uint16_t dport,
                                             const void *bytes, uint32_t len)

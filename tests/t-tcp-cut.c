@@ -21,16 +21,7 @@ static void segment(int flags, uint16_t window, const void *options, uint32_t n)
 {
   uint8_t *p = lab_ipv4("10.0.0.9", "10.0.0.2", 6, 1, 0, NULL, 20 + n);
 
-  memset(p, 0, 20);
-  lab_put(p, 2, 1000);
-  lab_put(p + 2, 2, 7);
-  lab_put(p + 4, 4, seq);
-  lab_put(p + 8, 4, ack);
-  p[12] = (uint8_t)((20 + n) / 4 << 4);
-  p[13] = (uint8_t)flags;
-  lab_put(p + 14, 2, window);
-  if (n)
-    memcpy(p + 20, options, n);
+  lab_tcp(p, seq, ack, flags, window, options, n);
   lab_put(p + 16, 2, ~lab_sum(p, 20 + n, lab_pseudo(lab_frame + 14, 20 + n)));
   inject();
 }

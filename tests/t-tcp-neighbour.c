@@ -4,6 +4,8 @@
  */
 #include <lwt-net.h>
 
+#include "hosts.h"
+
 #define LWT_TEST_SHORT
 #include <lwt/engine.h>
 #include <lwt/test.h>
@@ -43,16 +45,6 @@ LWT_STEP end_step(struct lwt_frame *frame)
   lwt_end(f);
 }
 
-static struct lwt_addr address(int family, unsigned host)
-{
-  struct lwt_addr a;
-  char text[20];
-
-  snprintf(text, sizeof text, family == 6 ? "fd00::%u" : "10.0.0.%u", host);
-  lwt_addr_parse(&a, text);
-  return a;
-}
-
 static uint64_t asked(struct lwt_stack *stack, int family)
 {
   const struct lwt_net_stats *s = lwt_net_stats(stack);
@@ -79,8 +71,8 @@ static void talk(int family)
   lwt_set_engine(&engine.engine);
   lwt_net_hub_new(&hub_config, &hub);
   for (i = 0; i < 2; i++) {
-    config.addr = address(4, 1 + i);
-    config.addr6 = address(6, 1 + i);
+    config.addr = host_address(4, 1 + i);
+    config.addr6 = host_address(6, 1 + i);
     lwt_net_hub_port(hub, NULL, &port);
     is_int(lwt_net_stack_new(port, &config, &stack[i]), 0, "a stack");
   }
@@ -88,7 +80,7 @@ static void talk(int family)
   is_int(lwt_stack_listen(stack[1], &any, 1, &listener), 0, "it listens");
   for (i = 0; i < 2; i++)
     before[i] = asked(stack[i], family);
-  to = address(family, 2);
+  to = host_address(family, 2);
   to.port = 7;
   is_int(lwt_run_value(lwt_join(LWT_PS(
            LWT_GO(struct end, end_step, .stack = stack[0], .to = to, .talks = 1),

@@ -24,16 +24,7 @@ static uint8_t *segment(int flags, const char *options, uint32_t n, const char *
   uint32_t len = (uint32_t)strlen(text), total = 20 + n + len;
   uint8_t *p = lab_ipv4("10.0.0.9", "10.0.0.2", 6, 1, 0, NULL, total);
 
-  memset(p, 0, 20);
-  lab_put(p, 2, 1000);
-  lab_put(p + 2, 2, 7);
-  lab_put(p + 4, 4, seq);
-  lab_put(p + 8, 4, ack);
-  p[12] = (uint8_t)((20 + n) / 4 << 4);
-  p[13] = (uint8_t)flags;
-  lab_put(p + 14, 2, 0x4000);
-  if (n)
-    memcpy(p + 20, options, n);
+  lab_tcp(p, seq, ack, flags, 0x4000, options, n);
   memcpy(p + 20 + n, text, len);
   return p;
 }

@@ -5,6 +5,8 @@
 #include <lwt-ip.h>
 #include <lwt-net.h>
 
+#include "hosts.h"
+
 #define LWT_TEST_SHORT
 #include <lwt/engine.h>
 #include <lwt/test.h>
@@ -18,16 +20,6 @@ static struct lwt_net_hub *hub;
 static struct lwt_stack *client, *server[SERVERS];
 static struct lwt_listener *listener[SERVERS];
 
-static struct lwt_addr address(int family, unsigned host)
-{
-  struct lwt_addr a;
-  char text[20];
-
-  snprintf(text, sizeof text, family == 6 ? "fd00::%u" : "10.0.0.%u", host);
-  lwt_addr_parse(&a, text);
-  return a;
-}
-
 static struct lwt_stack *stack_new(unsigned host)
 {
   struct lwt_net_config config = { .prefix = 24, .ipv6 = LWT_NET_IPV6_STATIC,
@@ -35,8 +27,8 @@ static struct lwt_stack *stack_new(unsigned host)
   struct lwt_stack *stack = NULL;
   struct lwt_netif *port;
 
-  config.addr = address(4, host);
-  config.addr6 = address(6, host);
+  config.addr = host_address(4, host);
+  config.addr6 = host_address(6, host);
   lwt_net_hub_port(hub, NULL, &port);
   is_int(lwt_net_stack_new(port, &config, &stack), 0, "a stack");
   return stack;
@@ -84,7 +76,7 @@ LWT_STEP call_step(struct lwt_frame *frame)
 
 static int call(int i, int family)
 {
-  struct lwt_addr to = address(family, hosts[i]);
+  struct lwt_addr to = host_address(family, hosts[i]);
 
   to.port = 7;
   answer = -1;
@@ -108,7 +100,7 @@ static uint64_t asked(void)
 static void ways(int family)
 {
   struct lwt_net_hub_config config = { .link.delay = LWT_MS(1) };
-  struct lwt_ip_route route = { .dst = address(family, hosts[1]), .mtu = 1300,
+  struct lwt_ip_route route = { .dst = host_address(family, hosts[1]), .mtu = 1300,
                                 .prefix = family == 6 ? 128 : 32,
                                 .interface = 2 };
   int i, round, right = 0;

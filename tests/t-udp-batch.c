@@ -269,27 +269,24 @@ static void test_others(void)
 
 /* ---- Failed allocations ------------------------------------------------ */
 
-static int fail_at, allocations;
+static int good, honest = 1; /* it all worked; what was not sent has a reason */
+static int well, clean = 1, mattered;
 
-static void *failing_malloc(size_t size)
-{
-  return allocations++ == fail_at ? NULL : malloc(size);
-}
-
-/* Everything once; returns whether it all worked. */
-static int everything(int *honest)
+static void everything(void *env)
 {
   struct lwt_datagram *list[MANY];
   size_t sent = 0, n = 0, i;
-  int good = try_begin(), error = 0;
+  int error = 0;
 
+  (void)env;
+  good = try_begin();
   if (good) {
     hear_neighbour();
     write_messages();
     receive(MANY);
     sent = lwt_ip_udp_send_many(udp, messages, MANY, &error);
     n = lwt_ip_udp_take(udp, list, MANY);
-    *honest &= sent == MANY ? !error : error == LWT_ENOMEM || error == LWT_EAGAIN;
+    honest &= sent == MANY ? !error : error == LWT_ENOMEM || error == LWT_EAGAIN;
     for (i = 0; i < n; i++)
       lwt_datagram_free(list[i]);
     good = sent == MANY && n == MANY;
@@ -298,32 +295,30 @@ static int everything(int *honest)
   if (udp)
     lwt_udp_close(udp);
   lab_stop();
-  return good;
+}
+
+static void judge(void *env, size_t failed)
+{
+  (void)env;
+  clean &= !lwt_timers() && !lwt_buf_live();
+  if (failed)
+    mattered += !good;
+  else
+    well = good;
 }
 
 static void test_failures(void)
 {
-  int good = 0, clean = 1, failed = 0, honest = 1;
+  struct lwt_test_result r = lwt_test_each_allocation(everything, judge, NULL);
 
-  lwt_cleanup();
-  for (fail_at = 0; fail_at < 1000; fail_at++) {
-    allocations = 0;
-    good = everything(&honest);
-    clean &= !lwt_live() && !lwt_timers() && !lwt_buf_live() && !lwt_cleanup();
-    if (allocations <= fail_at)
-      break;
-    failed += !good;
-  }
-  ok(good && failed > 10, "%d of %d allocations mattered", failed, fail_at);
-  fail_at = -1;
+  ok(well && mattered > 10, "%d of %d failures mattered", mattered, (int)r.runs);
   ok(honest, "what was not sent has a reason");
-  ok(clean, "nothing leaked");
+  ok(clean && !r.alive && !r.lost, "nothing leaked");
 }
 
 int main(void)
 {
-  fail_at = -1;
-  lwt_set_allocator(failing_malloc, free);
+  lwt_test_memory();
   test_take();
   test_room();
   test_take_late();

@@ -295,22 +295,18 @@ static void test_full_device(void)
 
 /* ---- Failed allocations ------------------------------------------------ */
 
-static int fail_at, allocations;
+static int good; /* it all worked */
+static int well, clean = 1, mattered;
 
-static void *failing_malloc(size_t size)
-{
-  return allocations++ == fail_at ? NULL : malloc(size);
-}
-
-/* Everything once; returns whether it all worked. */
-static int everything(void)
+static void everything(void *env)
 {
   struct lwt_addr to = lab_addr("10.0.0.9", 1000), seven = lab_addr("0.0.0.0", 7);
   struct lwt_udp *udp = NULL;
   lwt_datagram_p *r;
   lwt_t *p, *q;
-  int good = !lab_try_start(NULL, NULL);
 
+  (void)env;
+  good = !lab_try_start(NULL, NULL);
   if (good && !lwt_stack_udp(lab_stack, &seven, &udp)) {
     p = lwt_udp_send(udp, &to, pattern, 5000); /* waits for the neighbour */
     lab_arp("01", 2, "10.0.0.9", "10.0.0.2");
@@ -339,33 +335,31 @@ static int everything(void)
   if (udp)
     lwt_udp_close(udp);
   lab_stop();
-  return good;
+}
+
+static void judge(void *env, size_t failed)
+{
+  (void)env;
+  clean &= !lwt_timers() && !lwt_buf_live();
+  if (failed)
+    mattered += !good;
+  else
+    well = good;
 }
 
 static void test_failures(void)
 {
-  int good = 0, clean = 1, failed = 0;
+  struct lwt_test_result r = lwt_test_each_allocation(everything, judge, NULL);
 
-  lwt_cleanup();
-  for (fail_at = 0; fail_at < 1000; fail_at++) {
-    allocations = 0;
-    good = everything();
-    clean &= !lwt_live() && !lwt_timers() && !lwt_buf_live() && !lwt_cleanup();
-    if (allocations <= fail_at)
-      break;
-    failed += !good;
-  }
-  ok(good && failed > 10, "%d of %d allocations mattered", failed, fail_at);
-  fail_at = -1;
-  ok(clean, "nothing leaked");
+  ok(well && mattered > 10, "%d of %d failures mattered", mattered, (int)r.runs);
+  ok(clean && !r.alive && !r.lost, "nothing leaked");
 }
 
 int main(void)
 {
   uint32_t i, x = 1;
 
-  fail_at = -1;
-  lwt_set_allocator(failing_malloc, free);
+  lwt_test_memory();
   for (i = 0; i < sizeof pattern; i++) {
     x = x * 1103515245 + 12345;
     pattern[i] = (uint8_t)(x >> 16);

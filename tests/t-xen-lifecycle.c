@@ -8,9 +8,9 @@
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
 
+#include "child.h"
+
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define WORD "control/shutdown"
 #define NO_FAILURE 2
@@ -36,11 +36,18 @@ static int is_told(void)
          !strcmp(node("control/feature-suspend"), "1");
 }
 
+struct fault {
+  size_t first;
+  int all;
+};
+
 /* From `first` on there is no memory, or once (not all), while a program that does
  * not listen is asked to reboot. */
-static int poor(size_t first, int all)
+static int poor(void *env)
 {
-  lwt_test_fail(first, all);
+  const struct fault *fault = env;
+
+  lwt_test_fail(fault->first, fault->all);
   lwt_platform_engine();
   turns(3);
   store_write(WORD, "reboot", 6);
@@ -54,42 +61,26 @@ static int poor(size_t first, int all)
   return lwt_test_counted().failed ? 0 : NO_FAILURE;
 }
 
-/* In a process: its exit status. */
-static int alone(int (*body)(size_t, int), size_t first, int all)
-{
-  int status = 1;
-  pid_t child;
-
-  fflush(stdout);
-  child = fork();
-  if (!child) {
-    lwt_test_mute(1);
-    _exit(body(first, all));
-  }
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void test_memory(void)
 {
-  size_t first;
-  int all, status = 0;
+  struct fault f = { .first = 1 };
+  int status = 0;
 
-  for (first = 1; status == 0; first++)
-    for (all = 0; all <= 1 && (status = alone(poor, first, all)) == 0; all++)
+  for (; status == 0; f.first++)
+    for (f.all = 0; f.all <= 1 && (status = in_child(poor, &f)) == 0; f.all++)
       ;
-  is_int(status, NO_FAILURE, "heard, whichever of %d allocations fails", (int)first - 2);
-  ok(first > 10, "and those that follow");
+  is_int(status, NO_FAILURE, "heard, whichever of %d allocations fails",
+         (int)f.first - 2);
+  ok(f.first > 10, "and those that follow");
 }
 
 /* Two events before the first answer: the word is obeyed once, and a program that
  * has been told has its time. */
-static int twice(size_t first, int all)
+static int twice(void *env)
 {
   lwt_t *p;
 
-  (void)first;
-  (void)all;
+  (void)env;
   lwt_platform_engine();
   p = lwt_platform_shutdown();
   turns(3);
@@ -112,10 +103,9 @@ static int twice(size_t first, int all)
 }
 
 /* Another word while the first one is being read is not missed. */
-static int change(size_t first, int all)
+static int change(void *env)
 {
-  (void)first;
-  (void)all;
+  (void)env;
   lwt_platform_engine();
   turns(3);
   store.deaf = 1; /* the answer is on its way for long */
@@ -128,13 +118,12 @@ static int change(size_t first, int all)
 }
 
 /* The program's own requests fill the queue. */
-static int crowded(size_t first, int all)
+static int crowded(void *env)
 {
   lwt_t *p[257];
   int n;
 
-  (void)first;
-  (void)all;
+  (void)env;
   lwt_platform_engine();
   turns(3);
   store_write(WORD, "reboot", 6);
@@ -155,7 +144,7 @@ static int crowded(size_t first, int all)
 }
 
 /* The exit status is told without memory, behind all else. */
-static int leave(size_t first, int all)
+static int leave(void *env)
 {
   lwt_t *p[200];
   int i;
@@ -163,7 +152,8 @@ static int leave(size_t first, int all)
   lwt_platform_engine();
   for (i = 0; i < 200; i++)
     p[i] = lwt_xs_write_text(0, "data/q", "x");
-  lwt_test_fail(first, all);
+  (void)env;
+  lwt_test_fail(1, 1);
   lwt__lifecycle_exit(42);
   lwt__store_flush(LWT_S(1));
   lwt_test_fail_no_more();
@@ -179,10 +169,10 @@ int main(void)
   fake.now = LWT_S(1);
   fake.step = fake_store_step;
   test_memory();
-  is_int(alone(twice, 0, 0), 0, "two events, one word");
-  is_int(alone(change, 0, 0), 0, "a word behind another");
-  is_int(alone(crowded, 0, 0), 0, "when there is room in the queue again");
-  is_int(alone(leave, 1, 1), 0, "the exit status, without memory");
+  is_int(in_child(twice, NULL), 0, "two events, one word");
+  is_int(in_child(change, NULL), 0, "a word behind another");
+  is_int(in_child(crowded, NULL), 0, "when there is room in the queue again");
+  is_int(in_child(leave, NULL), 0, "the exit status, without memory");
   is_int(lwt_live(), 0, "no promise is left");
   return lwt_test_done();
 }

@@ -6,9 +6,9 @@
 #define LWT_TEST_SHORT
 #include <lwt/test.h>
 
+#include "child.h"
+
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* The value of a promise of text; NULL: rejected. */
 static struct lwt_xs_value *get(lwt_xs_value_p *p)
@@ -487,19 +487,9 @@ static int test_hostile(const char *how)
 }
 
 /* The connection is given up for good, so each gets a process. */
-static int in_a_process(const char *how)
+static int hostile(void *how)
 {
-  int status = 1;
-  pid_t child;
-
-  fflush(stdout);
-  child = fork();
-  if (!child) {
-    lwt_test_mute(1);
-    _exit(!test_hostile(how) || lwt_live() != 0);
-  }
-  waitpid(child, &status, 0);
-  return status;
+  return !test_hostile(how) || lwt_live() != 0;
 }
 
 int main(void)
@@ -533,11 +523,12 @@ int main(void)
   test_shutdown();
   test_exit();
   test_hostile("unasked");
-  is_int(in_a_process("index"), 0, "an impossible index");
-  is_int(in_a_process("index that goes back"), 0, "an index that goes back");
-  is_int(in_a_process("request index"), 0, "requests taken that were not made");
-  is_int(in_a_process("far request index"), 0, "more requests than the ring has room");
-  is_int(in_a_process("type"), 0, "an answer to another operation");
+  is_int(in_child(hostile, "index"), 0, "an impossible index");
+  is_int(in_child(hostile, "index that goes back"), 0, "an index that goes back");
+  is_int(in_child(hostile, "request index"), 0, "requests taken that were not made");
+  is_int(in_child(hostile, "far request index"), 0,
+         "more requests than the ring has room");
+  is_int(in_child(hostile, "type"), 0, "an answer to another operation");
   test_hostile("length");
   is_int(lwt_live(), 0, "no promise is left");
   return lwt_test_done();

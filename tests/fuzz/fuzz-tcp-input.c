@@ -13,29 +13,14 @@
  * over when the stack is gone.
  */
 #include "../tcplab.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum { FLOWS = 4 };
 
-static const uint8_t *at, *end;
 static struct lwt_flow *flows[FLOWS];
 static uint8_t scratch[5000];
-
-static void check(int right)
-{
-  if (!right)
-    abort();
-}
-
-static uint32_t take(int bytes)
-{
-  uint32_t v = 0;
-
-  while (bytes-- > 0 && at < end)
-    v = v << 8 | *at++;
-  return v;
-}
 
 /* ---- Segments ---------------------------------------------------------- */
 
@@ -117,12 +102,12 @@ static void garbage(void)
   uint32_t n = take(1);
   struct lwt_buf *s;
 
-  if (n > (uint32_t)(end - at))
-    n = (uint32_t)(end - at);
+  if (n > (uint32_t)(script.end - script.at))
+    n = (uint32_t)(script.end - script.at);
   if (n < TCP_HEADER)
     return;
-  s = lwt_buf_copy_in(0, at, n);
-  at += n;
+  s = lwt_buf_copy_in(0, script.at, n);
+  script.at += n;
   in_segment(s);
   in_done();
 }
@@ -248,14 +233,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                    .max_half_open = 4 };
   int i;
 
-  at = data;
-  end = data + len;
+  script.at = data;
+  script.end = data + len;
   config.tcp_send = 1 + take(2);
   config.tcp_receive = 200 + take(2) * (1 + take(1) % 20);
   config.tcp_without = take(1) & 7;
   lab_start(&config);
   lab_listen(2);
-  while (at < end) {
+  while (script.at < script.end) {
     uint32_t what = take(1);
 
     if (what < 130)

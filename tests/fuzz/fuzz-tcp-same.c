@@ -11,6 +11,7 @@
 #include "../../net/neighbour.h"
 #include "../../net/tcp.h"
 #include "../netlab.h"
+#include "input.h"
 
 #include <lwt-ip.h>
 
@@ -20,27 +21,11 @@ enum { TRACE = 1 << 20, BYTES = 70000, FOREVER = 1 << 30, TS = 12, SYN_MOST = 20
 
 static char trace[2][TRACE];
 static uint32_t written, lengthy; /* which run it is */
-static const uint8_t *at, *end;
 static struct lwt_listener *listener;
 static struct lwt_flow *flow;
 static uint8_t out[BYTES], in[BYTES];
 static int with_ts, with_sums, gone; /* gone: the device was */
 static uint32_t tsval, queued; /* queued: bytes in order, of this batch */
-
-static void check(int right)
-{
-  if (!right)
-    abort();
-}
-
-static uint32_t take(int bytes)
-{
-  uint32_t v = 0;
-
-  while (bytes-- > 0 && at < end)
-    v = v << 8 | *at++;
-  return v;
-}
 
 __attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
 {
@@ -463,12 +448,12 @@ static void stop(void)
   check(!lwt_live() && !lwt_timers() && !lwt_buf_live());
 }
 
-static void run(void)
+static void run_script(void)
 {
   uint32_t what, n;
 
   begin(take(1));
-  while (at < end) {
+  while (script.at < script.end) {
     what = take(1);
     if (what < 150)
       peer_sends();
@@ -511,10 +496,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
   for (i = 0; i < BYTES; i++)
     out[i] = (uint8_t)(i * 13 + i / 251);
   for (lengthy = 0; lengthy < 2; lengthy++) {
-    at = data;
-    end = data + len;
+    script.at = data;
+    script.end = data + len;
     written = 0;
-    run();
+    run_script();
   }
   if (strcmp(trace[0], trace[1]))
     differ();

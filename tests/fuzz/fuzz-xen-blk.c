@@ -151,7 +151,7 @@ static void steps(struct lwt_block *b)
   unsigned what, i;
 
   back.evil = evil;
-  while (in.at < in.end) {
+  while (script.at < script.end) {
     what = byte();
     i = what >> 5;
     switch (what & 15) {
@@ -187,8 +187,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
   if (!started++)
     check(!back_start());
   fake.step = step;
-  in.at = data;
-  in.end = data + len;
+  script.at = data;
+  script.end = data + len;
   offer();
   if (!lwt_platform_block("xvda", &b)) {
     steps(b);

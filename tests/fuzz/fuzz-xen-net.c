@@ -75,7 +75,7 @@ static void steps(struct lwt_netif *netif)
   uint32_t size;
 
   back.evil = evil;
-  while (in.at < in.end) {
+  while (script.at < script.end) {
     what = byte();
     size = (uint32_t)(byte() * 32) + 14;
     frame[12] = byte();
@@ -102,8 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
   if (!started++)
     check(!back_start());
-  in.at = data;
-  in.end = data + len;
+  script.at = data;
+  script.end = data + len;
   back_plug();
   front_put("mtu", "1500");
   put_key();

@@ -13,11 +13,21 @@
 
 static struct {
   const uint8_t *at, *end;
-} in;
+} script;
 
 static inline uint8_t byte(void)
 {
-  return in.at < in.end ? *in.at++ : 0;
+  return script.at < script.end ? *script.at++ : 0;
+}
+
+/* A number of so many bytes, of fewer at the end. */
+static inline uint32_t take(int bytes)
+{
+  uint32_t v = 0;
+
+  while (bytes-- > 0 && script.at < script.end)
+    v = v << 8 | *script.at++;
+  return v;
 }
 
 static inline void check(int right)
